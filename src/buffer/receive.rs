@@ -1,0 +1,249 @@
+//! Bytes that came in, and the payload that is taken out of them in place.
+//!
+//! ```text
+//!   0        kept                gap         unparsed                    storage.len()
+//!   ├────────┼───────────────────┼───────────┼───────────────────────────┤
+//!   │  free  │ payload of the    │ headers,  │ bytes nobody     │ spare: │
+//!   │        │ message under way │ old pings │ has looked at    │ read   │
+//!   │        │                   │           │                  │ here   │
+//! ```
+//!
+//! A message that came in one frame is lent where it lies. Fragments are moved down over the gap, each
+//! byte once. A message larger than the buffer is read straight into its own place: the storage grows,
+//! by what has arrived and never by what was announced.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// The buffer that a stream is read into and that events borrow from.
+///
+/// Read into [`spare`](Self::spare) and say how much came with [`filled`](Self::filled), or copy bytes
+/// in with [`extend`](Self::extend); then ask the connection for events. Memory is taken at the first
+/// read.
+#[derive(Debug, Default)]
+pub struct ReceiveBuffer {
+    storage: Vec<u8>,
+    kept: Range<usize>,
+    unparsed: Range<usize>,
+    /// What the frame under way still lacks; bounds growth.
+    missing: usize,
+    capacity: usize,
+    received: u64,
+}
+
+impl ReceiveBuffer {
+    /// The smallest capacity: a control frame with its header, and room to move.
+    const MIN_CAPACITY: usize = 512;
+
+    /// A buffer that takes `capacity` bytes at a time (at least 512).
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { capacity: capacity.max(Self::MIN_CAPACITY), ..Self::default() }
+    }
+
+    /// The place to read into: never empty, unless as much as the capacity waits to be looked at.
+    pub fn spare(&mut self) -> &mut [u8] {
+        if self.is_empty() {
+            (self.kept, self.unparsed) = (0..0, 0..0);
+        }
+        // Below a quarter of the capacity reads get too small to be worth a system call.
+        if self.storage.len() - self.unparsed.end < self.capacity.div_ceil(4) {
+            self.make_room();
+        }
+        &mut self.storage[self.unparsed.end..]
+    }
+
+    /// Says that `n` bytes were read into [`spare`](Self::spare).
+    ///
+    /// # Panics
+    ///
+    /// If `n` is larger than the spare place is.
+    pub fn filled(&mut self, n: usize) {
+        assert!(
+            n <= self.storage.len() - self.unparsed.end,
+            "more was filled than there is room for"
+        );
+        self.unparsed.end += n;
+        self.received += n as u64;
+    }
+
+    /// Copies as many of `bytes` as there is room for, and says how many those are.
+    pub fn extend(&mut self, bytes: &[u8]) -> usize {
+        let spare = self.spare();
+        let n = bytes.len().min(spare.len());
+        spare[..n].copy_from_slice(&bytes[..n]);
+        self.filled(n);
+        n
+    }
+
+    /// The bytes that nobody has looked at yet, as what came behind an opening handshake.
+    pub fn unparsed(&self) -> &[u8] {
+        &self.storage[self.unparsed.clone()]
+    }
+
+    /// How many bytes it takes at a time.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// How many bytes came in since the buffer was made.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Whether nothing is held: no part of a message, no byte to look at.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty() && self.unparsed.is_empty()
+    }
+
+    /// Gives the memory back if nothing is held, as while a connection is idle.
+    pub fn release(&mut self) {
+        if self.is_empty() {
+            (self.storage, self.kept, self.unparsed) = Default::default();
+        }
+    }
+
+    pub(crate) fn unparsed_mut(&mut self) -> &mut [u8] {
+        &mut self.storage[self.unparsed.clone()]
+    }
+
+    /// Passes over the first `n` unparsed bytes.
+    pub(crate) fn skip(&mut self, n: usize) {
+        debug_assert!(n <= self.unparsed.len());
+        self.unparsed.start += n;
+    }
+
+    /// Passes over the first `n` unparsed bytes and says where they lie, to be lent.
+    pub(crate) fn take(&mut self, n: usize) -> Range<usize> {
+        let start = self.unparsed.start;
+        self.skip(n);
+        start..start + n
+    }
+
+    /// Adds the first `n` unparsed bytes to the message under way; its frame lacks `missing` more.
+    pub(crate) fn keep(&mut self, n: usize, missing: usize) {
+        let piece = self.take(n);
+        if self.kept.is_empty() {
+            self.kept = piece;
+        } else {
+            if self.kept.end != piece.start {
+                self.storage.copy_within(piece, self.kept.end);
+            }
+            self.kept.end += n;
+        }
+        self.missing = missing;
+    }
+
+    /// The message under way, as much as was kept.
+    pub(crate) fn kept(&self) -> &[u8] {
+        &self.storage[self.kept.clone()]
+    }
+
+    /// Lets go of the first `n` bytes kept and says where they lie, to be lent.
+    pub(crate) fn take_kept(&mut self, n: usize) -> Range<usize> {
+        debug_assert!(n <= self.kept.len());
+        let start = self.kept.start;
+        self.kept.start += n;
+        start..start + n
+    }
+
+    /// Bytes that were taken, until something else is written there.
+    pub(crate) fn lend(&self, taken: Range<usize>) -> &[u8] {
+        &self.storage[taken]
+    }
+
+    /// Drops all that is held.
+    pub(crate) fn discard(&mut self) {
+        self.kept = 0..0;
+        self.unparsed = 0..0;
+        self.missing = 0;
+    }
+
+    /// Moves what is held to the front, and grows if a message takes up the room.
+    fn make_room(&mut self) {
+        let held = self.kept.len() + self.unparsed.len();
+        let size = self.storage.len();
+        if size == 0 || self.kept.len() > size / 2 {
+            // Twice what a message has brought so far, but not more than it lacks and the next read.
+            let needed = self.missing.saturating_add(held + self.capacity);
+            let mut larger = vec![0; needed.min(size * 2).max(self.capacity)];
+            larger[..self.kept.len()].copy_from_slice(self.kept());
+            larger[self.kept.len()..held].copy_from_slice(self.unparsed());
+            self.storage = larger;
+        } else {
+            self.storage.copy_within(self.kept.clone(), 0);
+            self.storage.copy_within(self.unparsed.clone(), self.kept.len());
+        }
+        self.kept = 0..self.kept.len();
+        self.unparsed = self.kept.end..held;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_taken_at_the_first_read_and_given_back_when_nothing_is_held() {
+        let mut rx = ReceiveBuffer::with_capacity(1000);
+        assert_eq!(rx.storage.capacity(), 0);
+        assert_eq!(rx.spare().len(), 1000);
+        assert_eq!(rx.extend(b"abc"), 3);
+        rx.release();
+        assert_eq!(rx.unparsed(), b"abc");
+        rx.skip(3);
+        rx.release();
+        assert_eq!((rx.storage.capacity(), rx.is_empty(), rx.received()), (0, true, 3));
+    }
+
+    #[test]
+    fn bytes_that_nobody_takes_are_bounded_by_the_capacity() {
+        let mut rx = ReceiveBuffer::with_capacity(600);
+        assert_eq!(rx.extend(&[7; 1000]), 600);
+        assert_eq!(rx.extend(&[7; 1000]), 0);
+        assert!(rx.spare().is_empty());
+    }
+
+    #[test]
+    fn fragments_are_joined_over_what_lies_between_them() {
+        let mut rx = ReceiveBuffer::with_capacity(512);
+        rx.extend(b"..one..two");
+        rx.skip(2);
+        rx.keep(3, 0);
+        rx.skip(2);
+        rx.keep(3, 0);
+        assert_eq!(rx.kept(), b"onetwo");
+        let all = rx.take_kept(6);
+        assert_eq!(rx.lend(all), b"onetwo");
+        assert!(rx.is_empty());
+    }
+
+    #[test]
+    fn a_large_message_grows_the_storage_with_what_came() {
+        let mut rx = ReceiveBuffer::with_capacity(512);
+        let (total, mut came) = (100_000, 0);
+        while came < total {
+            let n = rx.spare().len().min(total - came);
+            assert!(n > 0);
+            rx.spare()[..n].fill(came as u8);
+            rx.filled(n);
+            came += n;
+            rx.keep(n, total - came);
+            assert!(rx.storage.len() <= 512 + 2 * came, "{} for {came}", rx.storage.len());
+        }
+        assert_eq!(rx.kept().len(), total);
+        rx.take_kept(total);
+        rx.spare();
+        assert!(rx.storage.len() >= total, "while messages are large it is used again");
+        rx.release();
+        assert_eq!(rx.spare().len(), 512);
+    }
+
+    #[test]
+    #[should_panic(expected = "more was filled than there is room for")]
+    fn a_reader_that_lies_is_found_out() {
+        let mut rx = ReceiveBuffer::with_capacity(512);
+        rx.spare();
+        rx.filled(513);
+    }
+}

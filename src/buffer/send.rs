@@ -1,0 +1,193 @@
+//! Bytes on their way out.
+//!
+//! ```text
+//!   queue: │ already sent │ to be sent │    payload: │ to be sent, not copied │
+//!          0              start                      └ belongs to the caller ─┘
+//! ```
+
+use alloc::vec::Vec;
+
+/// The queue of bytes for the stream.
+#[derive(Debug, Default)]
+pub struct SendBuffer {
+    queue: Vec<u8>,
+    start: usize,
+    sent: u64,
+}
+
+impl SendBuffer {
+    /// The queue keeps memory up to this size in bytes when it runs empty: eight small pages.
+    const KEEP: usize = 32 * 1024;
+
+    /// An empty queue.
+    pub const fn new() -> Self {
+        Self { queue: Vec::new(), start: 0, sent: 0 }
+    }
+
+    /// How many bytes are queued.
+    pub fn len(&self) -> usize {
+        self.queue.len() - self.start
+    }
+
+    /// Whether nothing is queued.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many bytes have gone out since the queue was made.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// What is queued, to be written.
+    pub fn transmit(&mut self) -> Transmit<'_, 'static> {
+        self.transmit_with(&[])
+    }
+
+    /// Gives the memory back if nothing is queued, as while a connection is idle.
+    pub fn release(&mut self) {
+        if self.is_empty() {
+            (self.queue, self.start) = Default::default();
+        }
+    }
+
+    /// What is queued and then `tail`, which stays where it is as long as it can.
+    pub(crate) fn transmit_with<'p>(&mut self, tail: &'p [u8]) -> Transmit<'_, 'p> {
+        Transmit { tx: self, tail }
+    }
+
+    pub(crate) fn reserve(&mut self, additional: usize) {
+        self.queue.reserve(additional);
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.queue.extend_from_slice(bytes);
+    }
+
+    /// Pushes `bytes` and lends the copy, to be masked in place.
+    pub(crate) fn push_mut(&mut self, bytes: &[u8]) -> &mut [u8] {
+        let start = self.queue.len();
+        self.queue.extend_from_slice(bytes);
+        &mut self.queue[start..]
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.start += n;
+        self.sent += n as u64;
+        if self.is_empty() {
+            self.start = 0;
+            self.queue.clear();
+            if self.queue.capacity() > Self::KEEP {
+                self.queue = Vec::new();
+            }
+        } else if self.start >= self.queue.len() / 2 && self.start >= Self::KEEP {
+            // What was sent is at least as much as what moves, so every byte moves at most once.
+            self.queue.copy_within(self.start.., 0);
+            self.queue.truncate(self.queue.len() - self.start);
+            self.start = 0;
+        }
+    }
+}
+
+/// Bytes to write now: the queue, then the payload that was not copied into it.
+///
+/// Write [`slices`](Self::slices) in order, with one vectored write if the stream can, and say with
+/// [`consume`](Self::consume) how much went out. Dropping a `Transmit` copies what is left of the
+/// payload into the queue: a frame is never left half written, and nothing that was accepted is lost.
+#[derive(Debug)]
+#[must_use = "what is not written now stays in the queue"]
+pub struct Transmit<'t, 'p> {
+    tx: &'t mut SendBuffer,
+    tail: &'p [u8],
+}
+
+impl Transmit<'_, '_> {
+    /// The bytes to write, in order; either may be empty.
+    pub fn slices(&self) -> [&[u8]; 2] {
+        [&self.tx.queue[self.tx.start..], self.tail]
+    }
+
+    /// How many bytes there are to write.
+    pub fn len(&self) -> usize {
+        self.tx.len() + self.tail.len()
+    }
+
+    /// Whether nothing is left to write.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Says that the first `n` bytes went out.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is larger than [`len`](Self::len).
+    pub fn consume(&mut self, n: usize) {
+        assert!(n <= self.len(), "more was sent than there was to send");
+        let queued = n.min(self.tx.len());
+        self.tx.consume(queued);
+        self.tail = &self.tail[n - queued..];
+        self.tx.sent += (n - queued) as u64;
+    }
+
+    /// Leaves everything in the queue.
+    pub fn queue(self) {}
+}
+
+impl Drop for Transmit<'_, '_> {
+    fn drop(&mut self) {
+        self.tx.push(self.tail);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_sequence_of_short_writes_sends_queue_and_tail_once_and_in_order() {
+        for step in 1..=9 {
+            for stop in 0..=9 {
+                let mut tx = SendBuffer::new();
+                tx.push(b"head");
+                let mut transmit = tx.transmit_with(b"tail!");
+                let mut out = Vec::new();
+                while out.len() < stop && !transmit.is_empty() {
+                    let all = transmit.slices().concat();
+                    let n = step.min(all.len());
+                    out.extend_from_slice(&all[..n]);
+                    transmit.consume(n);
+                }
+                drop(transmit);
+                out.extend_from_slice(&tx.transmit().slices().concat());
+                assert_eq!(out, b"headtail!");
+            }
+        }
+    }
+
+    #[test]
+    fn a_queue_that_never_runs_empty_does_not_grow() {
+        let mut tx = SendBuffer::new();
+        tx.push(&[1; 1000]);
+        for _ in 0..10_000 {
+            tx.push(&[2; 100]);
+            tx.transmit().consume(100);
+        }
+        assert_eq!((tx.len(), tx.sent()), (1000, 1_000_000));
+        assert!(tx.queue.capacity() <= 4 * SendBuffer::KEEP);
+    }
+
+    #[test]
+    fn a_large_queue_gives_its_memory_back() {
+        let mut tx = SendBuffer::new();
+        tx.push(&[1; 100_000]);
+        tx.transmit().consume(100_000);
+        assert_eq!(tx.queue.capacity(), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "more was sent than there was to send")]
+    fn a_writer_that_lies_is_found_out() {
+        SendBuffer::new().transmit().consume(1);
+    }
+}

@@ -1,0 +1,116 @@
+//! What an application may choose, with defaults that are safe on the open internet.
+
+use core::time::Duration;
+
+/// The settings of a connection.
+///
+/// ```
+/// let mut config = sotong::Config::default();
+/// config.limits.message = 64 * 1024;
+/// config.timeouts.keepalive = None;
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// How much a peer may make us hold.
+    pub limits: Limits,
+    /// How long a peer may make us wait.
+    pub timeouts: Timeouts,
+}
+
+/// How much a peer may make us hold, and what happens beyond it.
+///
+/// | limit | default | beyond it |
+/// |---|---|---|
+/// | [`message`](Self::message) | 1 MiB | the connection fails with 1009 |
+/// | [`frame`](Self::frame) | 1 MiB | the connection fails with 1009, at the header |
+/// | [`fragments`](Self::fragments) | 65,536 | the connection fails with 1008 |
+/// | [`send_queue`](Self::send_queue) | 64 KiB | sending waits; pongs are not queued |
+/// | [`receive_buffer`](Self::receive_buffer) | 16 KiB | one read takes no more |
+/// | [`head`](Self::head) | 8 KiB | 431, or 414 within the first line; a client gives up |
+/// | [`head_lines`](Self::head_lines) | 100 | 431; a client gives up |
+/// | [`refusal_body`](Self::refusal_body) | 16 KiB | the rest of the body is not read |
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The largest message in bytes, whether it comes whole, in fragments or is read in chunks.
+    pub message: u64,
+    /// The largest payload of one frame in bytes.
+    pub frame: u64,
+    /// The most fragments of one message; empty ones count.
+    pub fragments: u32,
+    /// The high-water mark of the send queue in bytes: nothing more is queued while it holds this much.
+    ///
+    /// A message that was begun below the mark is queued whole, so the queue may grow to the mark and
+    /// one message.
+    pub send_queue: usize,
+    /// The size of the receive buffer in bytes, which bounds one read. It grows only while a message
+    /// larger than that arrives, and at least 512 bytes are used.
+    pub receive_buffer: usize,
+    /// The largest HTTP head in bytes: the first line, all header fields, the empty line.
+    pub head: usize,
+    /// The most lines in an HTTP head; header fields of the same name count each.
+    pub head_lines: usize,
+    /// How much of the body of a server's refusal a client keeps, in bytes.
+    pub refusal_body: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // Larger than what chats and games send, small enough for thousands of hostile peers.
+            message: 1 << 20,
+            frame: 1 << 20,
+            // What the Autobahn suite's most fragmented message has.
+            fragments: 1 << 16,
+            send_queue: 64 * 1024,
+            // Four pages, and the payload of a TLS record.
+            receive_buffer: 16 * 1024,
+            // What nginx and Node allow for a head.
+            head: 8 * 1024,
+            head_lines: 100,
+            refusal_body: 16 * 1024,
+        }
+    }
+}
+
+/// How long a peer may make us wait; `None` waits for ever.
+///
+/// | timeout | default | from | then |
+/// |---|---|---|---|
+/// | [`handshake`](Self::handshake) | 10 s | the start of the opening handshake to its end | 408, and the stream is closed |
+/// | [`keepalive`](Self::keepalive) | 30 s | the last byte that came | a ping is sent |
+/// | [`pong`](Self::pong) | 20 s | that ping, while nothing at all comes | [`TimedOut::Pong`] |
+/// | [`close`](Self::close) | 10 s | our Close frame to the end of the stream | [`TimedOut::Close`] |
+/// | [`send`](Self::send) | 30 s | the last byte the peer took, while more is queued | [`TimedOut::Send`] |
+///
+/// [`TimedOut::Pong`]: crate::TimedOut::Pong
+/// [`TimedOut::Close`]: crate::TimedOut::Close
+/// [`TimedOut::Send`]: crate::TimedOut::Send
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// The opening handshake as a whole, not each read of it.
+    pub handshake: Option<Duration>,
+    /// The silence after which a ping asks whether the peer is still there.
+    pub keepalive: Option<Duration>,
+    /// The silence after that ping.
+    pub pong: Option<Duration>,
+    /// The closing handshake, and the end of the stream after it.
+    pub close: Option<Duration>,
+    /// A peer that takes nothing of what is queued for it.
+    pub send: Option<Duration>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            handshake: Some(Duration::from_secs(10)),
+            // Half of the 60 s after which common proxies drop a silent connection.
+            keepalive: Some(Duration::from_secs(30)),
+            pong: Some(Duration::from_secs(20)),
+            close: Some(Duration::from_secs(10)),
+            send: Some(Duration::from_secs(30)),
+        }
+    }
+}

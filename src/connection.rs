@@ -1,0 +1,384 @@
+//! A connection after its opening handshake (RFC 6455, sections 5 to 8).
+//!
+//! ```text
+//!   bytes in ─► ReceiveBuffer ─► incoming: frames ─► messages ─► your code
+//!                                   │ a pong, a Close: due
+//!   bytes out ◄── SendBuffer ◄── outgoing: frames ◄── messages ◄── your code
+//! ```
+
+mod event;
+mod incoming;
+mod outgoing;
+mod prepared;
+mod reply;
+
+pub use event::{Chunk, Event, Payload};
+pub use prepared::Prepared;
+
+use core::time::Duration;
+
+use crate::buffer::{ReceiveBuffer, SendBuffer, Transmit};
+use crate::close::CloseFrame;
+use crate::config::Config;
+use crate::error::{ProtocolError, SendError, TimedOut};
+use crate::frame::Opcode;
+pub(crate) use incoming::Incoming;
+pub(crate) use outgoing::Outgoing;
+
+/// Which end of the connection this is. A client masks what it sends, a server must not (section 5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The end that asked for the connection.
+    Client,
+    /// The end that accepted it.
+    Server,
+}
+
+/// Where a client's masking keys come from: a fresh one at every call, that nobody can predict, from a
+/// strong source of entropy (section 10.3); `None` if there is none, and then nothing is sent.
+pub type MaskingKeys = fn() -> Option<[u8; 4]>;
+
+/// How far the closing handshake has come (section 7.1). Derived from whether a Close was sent and
+/// whether one was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Neither end has sent a Close frame.
+    Open,
+    /// A Close frame was sent or has come, or one is due.
+    Closing,
+    /// Close frames went both ways, or the connection has failed.
+    Closed,
+}
+
+/// What to do with the stream below (section 7.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// Read, and write what is queued.
+    Keep,
+    /// Write what is queued, then read and drop what comes until the stream ends: the server closes first.
+    AwaitEof,
+    /// Write what is queued, shut the writing direction down, then read and drop what comes until the
+    /// stream ends. To close at once would let unread bytes reset the stream and lose our Close frame.
+    ShutDown,
+    /// Close the stream: it has ended, or it was waited for long enough.
+    Close,
+}
+
+/// One end of a WebSocket connection: a state machine between two buffers.
+///
+/// It never does I/O, reads a clock or draws randomness. Its methods come in families:
+///
+/// * **Bytes in.** After bytes were put into a [`ReceiveBuffer`], [`next_event`](Self::next_event) gives
+///   whole messages, [`next_chunk`](Self::next_chunk) the pieces that are there. [`handle_eof`](Self::handle_eof)
+///   says that no more bytes come.
+/// * **Commands.** [`send_text`](Self::send_text) and its kin, [`ping`](Self::ping), [`close`](Self::close)
+///   encode into a [`SendBuffer`] and return a [`Transmit`]: write it now, or drop it to leave all in the queue.
+/// * **Bytes out.** [`poll_transmit`](Self::poll_transmit) queues the pongs and the Close that are due;
+///   [`SendBuffer::transmit`] is what to write. [`transport`](Self::transport) says when to close the stream.
+/// * **Time.** [`poll_timeout`](Self::poll_timeout) before waiting, [`handle_timeout`](Self::handle_timeout) when
+///   that time has come. Without these two calls there are no deadlines.
+///
+/// ```
+/// use sotong::{Config, Connection, Event, ReceiveBuffer, SendBuffer};
+///
+/// let mut conn = Connection::server(&Config::default());
+/// let mut rx = ReceiveBuffer::with_capacity(4096);
+/// let mut tx = SendBuffer::new();
+///
+/// // A masked "Hello" of section 5.7, and the beginning of what comes next.
+/// rx.extend(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x89");
+/// while let Some(event) = conn.next_event(&mut rx)? {
+///     if let Event::Text(text) = event {
+///         conn.send_text(text, &mut tx)?.queue(); // an echo, without a copy in between
+///     }
+/// }
+/// assert_eq!(tx.transmit().slices().concat(), b"\x81\x05Hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Connection {
+    role: Role,
+    incoming: Incoming,
+    outgoing: Outgoing,
+}
+
+impl Connection {
+    /// A client's end, when the opening handshake is done.
+    pub fn client(config: &Config, masking_keys: MaskingKeys) -> Self {
+        Self::new(Role::Client, Some(masking_keys), config)
+    }
+
+    /// A server's end, when the opening handshake is done.
+    pub fn server(config: &Config) -> Self {
+        Self::new(Role::Server, None, config)
+    }
+
+    fn new(role: Role, masking_keys: Option<MaskingKeys>, config: &Config) -> Self {
+        let incoming = Incoming::new(role, &config.limits);
+        let outgoing = Outgoing::new(masking_keys, config);
+        Self { role, incoming, outgoing }
+    }
+
+    /// Which end this is.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// How far the closing handshake has come.
+    pub fn state(&self) -> State {
+        let sent = self.outgoing.close_sent();
+        let over = self.incoming.is_closed() || self.incoming.failure().is_some();
+        match (sent, over) {
+            (true, true) => State::Closed,
+            (false, false) if !self.outgoing.is_closing() => State::Open,
+            _ if self.outgoing.has_ended() => State::Closed,
+            _ => State::Closing,
+        }
+    }
+
+    /// Looks for the next event; whether there is one for [`next_event`](Self::next_event) to lend.
+    ///
+    /// `false` asks for more bytes. For adapters: a loop that reads until there is an event cannot
+    /// borrow it in the same breath.
+    ///
+    /// # Errors
+    ///
+    /// The peer broke a rule; the same error comes again at every call.
+    pub fn advance(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
+        self.incoming.advance(rx)
+    }
+
+    /// The next message or control frame; `None` asks for more bytes.
+    ///
+    /// After pieces of a message were taken with [`next_chunk`](Self::next_chunk) this gives the rest of it.
+    ///
+    /// # Errors
+    ///
+    /// The peer broke a rule; the same error comes again at every call. The Close frame that says so is
+    /// due: write what [`poll_transmit`](Self::poll_transmit) queues.
+    pub fn next_event<'b>(
+        &mut self,
+        rx: &'b mut ReceiveBuffer,
+    ) -> Result<Option<Event<'b>>, ProtocolError> {
+        self.incoming.next_event(rx)
+    }
+
+    /// Looks for the next piece; whether there is one for [`next_chunk`](Self::next_chunk) to lend.
+    ///
+    /// # Errors
+    ///
+    /// As of [`advance`](Self::advance).
+    pub fn advance_chunk(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
+        self.incoming.advance_chunk(rx)
+    }
+
+    /// The next piece of a message that is here, or a control frame; `None` asks for more bytes.
+    ///
+    /// A message of any size passes through the memory of one [`ReceiveBuffer`]. The limit on messages
+    /// holds all the same: for endless ones set [`Limits::message`](crate::Limits::message) to `u64::MAX`.
+    ///
+    /// # Errors
+    ///
+    /// As of [`next_event`](Self::next_event).
+    pub fn next_chunk<'b>(
+        &mut self,
+        rx: &'b mut ReceiveBuffer,
+    ) -> Result<Option<Chunk<'b>>, ProtocolError> {
+        self.incoming.next_chunk(rx)
+    }
+
+    /// Says that the stream has ended and no more bytes come.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::UnexpectedEof`] without a Close frame of the peer; the error with which the
+    /// connection has failed before.
+    pub fn handle_eof(&mut self) -> Result<(), ProtocolError> {
+        self.outgoing.end();
+        self.incoming.handle_eof()
+    }
+
+    /// Sends a text message.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closing`], [`SendError::MessageUnfinished`] between fragments,
+    /// [`SendError::QueueFull`], [`SendError::NoMaskingKey`].
+    pub fn send_text<'t, 'p>(
+        &mut self,
+        text: &'p str,
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'p>, SendError> {
+        self.send(Payload::Text(text), tx)
+    }
+
+    /// Sends a binary message.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub fn send_binary<'t, 'p>(
+        &mut self,
+        bytes: &'p [u8],
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'p>, SendError> {
+        self.send(Payload::Binary(bytes), tx)
+    }
+
+    /// Sends a message, text or binary.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub fn send<'t, 'p>(
+        &mut self,
+        message: Payload<'p>,
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'p>, SendError> {
+        self.take_reply();
+        self.outgoing.send(message, tx)
+    }
+
+    /// Sends a part of a message; `fin` says that it is the last one (section 5.4).
+    ///
+    /// The first part begins the message, the others must be of its type. Pings and pongs may be sent
+    /// in between.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text); [`SendError::MessageUnfinished`] if the type differs.
+    pub fn send_fragment<'t, 'p>(
+        &mut self,
+        payload: impl Into<Payload<'p>>,
+        fin: bool,
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'p>, SendError> {
+        self.take_reply();
+        self.outgoing.send_fragment(payload.into(), fin, tx)
+    }
+
+    /// Sends a message that was encoded before.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub fn send_prepared<'t, 'p>(
+        &mut self,
+        message: &'p Prepared,
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'p>, SendError> {
+        self.take_reply();
+        self.outgoing.send_prepared(message, tx)
+    }
+
+    /// Sends a ping with at most 125 bytes, which a pong brings back (section 5.5.2).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::ControlTooLong`], [`SendError::Closing`], [`SendError::QueueFull`],
+    /// [`SendError::NoMaskingKey`].
+    pub fn ping<'t>(
+        &mut self,
+        payload: &[u8],
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'static>, SendError> {
+        self.take_reply();
+        self.outgoing.send_control(Opcode::Ping, payload, tx)
+    }
+
+    /// Sends a pong that nobody asked for (section 5.5.3). Pings are answered without it.
+    ///
+    /// # Errors
+    ///
+    /// As of [`ping`](Self::ping).
+    pub fn pong<'t>(
+        &mut self,
+        payload: &[u8],
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'static>, SendError> {
+        self.take_reply();
+        self.outgoing.send_control(Opcode::Pong, payload, tx)
+    }
+
+    /// Starts the closing handshake (section 7.1.2). Events go on until the peer's Close comes.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closing`] if a Close was sent or is due already, [`SendError::CloseCodeForbidden`],
+    /// [`SendError::ControlTooLong`] for the reason, [`SendError::NoMaskingKey`].
+    pub fn close<'t>(
+        &mut self,
+        frame: Option<CloseFrame<'_>>,
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'static>, SendError> {
+        self.take_reply();
+        self.outgoing.close(frame, tx)
+    }
+
+    /// Queues what is due without anybody's asking: a pong, a ping that keeps alive, a Close.
+    ///
+    /// Of several pings only the latest is answered (section 5.5.3), and none while the queue stands at
+    /// its high-water mark: a peer that pings and never reads grows nothing.
+    pub fn poll_transmit(&mut self, tx: &mut SendBuffer) {
+        self.take_reply();
+        self.outgoing.poll_transmit(tx);
+    }
+
+    /// What to do with the stream. Look after [`poll_transmit`](Self::poll_transmit).
+    pub fn transport(&self) -> Transport {
+        let failed = self.incoming.failure().is_some();
+        match self.role {
+            _ if self.outgoing.has_ended() => Transport::Close,
+            _ if !self.outgoing.close_sent() => Transport::Keep,
+            _ if failed => Transport::ShutDown,
+            _ if !self.incoming.is_closed() => Transport::Keep,
+            Role::Server => Transport::ShutDown,
+            Role::Client => Transport::AwaitEof,
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) if nothing happens before, as a time since
+    /// an epoch of the caller's. To be asked whenever the caller is about to wait.
+    pub fn poll_timeout(
+        &mut self,
+        now: Duration,
+        rx: &ReceiveBuffer,
+        tx: &SendBuffer,
+    ) -> Option<Duration> {
+        self.take_reply();
+        self.outgoing.poll_timeout(now, rx.received(), tx)
+    }
+
+    /// Does what is due at `now`: a ping for [`poll_transmit`](Self::poll_transmit) to queue, or an end.
+    ///
+    /// Read what there is to read before: bytes that have come count as heard.
+    ///
+    /// # Errors
+    ///
+    /// The deadline that passed; close the stream. A stream that does not end although the closing
+    /// handshake is complete is no error: [`transport`](Self::transport) says [`Transport::Close`].
+    pub fn handle_timeout(
+        &mut self,
+        now: Duration,
+        rx: &ReceiveBuffer,
+        tx: &SendBuffer,
+    ) -> Result<(), TimedOut> {
+        self.take_reply();
+        let handled = self.outgoing.handle_timeout(now, rx.received(), tx);
+        if handled.is_err() {
+            let over = self.incoming.is_closed() || self.incoming.failure().is_some();
+            self.outgoing.end();
+            if over && tx.is_empty() {
+                return Ok(());
+            }
+        }
+        handled
+    }
+
+    fn take_reply(&mut self) {
+        let due = self.incoming.reply_mut();
+        if due.is_due() {
+            self.outgoing.reply_mut().merge(due);
+        }
+    }
+}

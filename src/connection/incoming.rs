@@ -1,0 +1,372 @@
+//! Frames to messages: the reading half of a connection (RFC 6455, sections 5.4 to 5.6 and 6.2).
+//!
+//! `advance` finds the next event and leaves its payload in the buffer; `next_event` lends it. Nothing
+//! is allocated on what a header announces, and a connection that was failed or closed by the peer is
+//! a stage in which all that comes is dropped.
+
+use super::Role;
+use super::event::{Chunk, Event};
+use super::reply::Reply;
+use crate::buffer::ReceiveBuffer;
+use crate::close::CloseFrame;
+use crate::config::Limits;
+use crate::error::ProtocolError;
+use crate::frame::{FirstTwo, FrameHeader, Opcode};
+use crate::mask::Mask;
+use crate::utf8;
+
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    role: Role,
+    max_message: u64,
+    max_frame: u64,
+    max_fragments: u32,
+    stage: Stage,
+    message: Option<Message>,
+    ready: Option<Ready>,
+    reply: Reply,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The next bytes are a header.
+    Header,
+    /// The next bytes are payload.
+    Payload(Frame),
+    /// Close came: "any data received after it is ignored" (section 1.4).
+    Closed,
+    /// The connection has failed; no more of it is processed (section 7.1.7).
+    Failed(ProtocolError),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    fin: bool,
+    opcode: Opcode,
+    mask: Option<Mask>,
+    /// Bytes of the payload that have not been taken yet.
+    remaining: u64,
+}
+
+/// The data message under way.
+#[derive(Debug)]
+struct Message {
+    is_text: bool,
+    fragments: u32,
+    /// Bytes that its frames have announced.
+    announced: u64,
+    /// How much of what is kept is known to be text.
+    checked: usize,
+}
+
+/// What may be lent now.
+#[derive(Clone, Copy, Debug)]
+enum Ready {
+    /// The message, as it is kept.
+    Message,
+    /// This much of what is kept, and whether the message ends there.
+    Piece { len: usize, last: bool },
+    /// The first bytes not parsed yet.
+    Control { opcode: Opcode, len: usize },
+}
+
+/// In which portions messages are handed over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Portion {
+    Whole,
+    Pieces,
+}
+
+impl Incoming {
+    pub(crate) fn new(role: Role, limits: &Limits) -> Self {
+        Self {
+            role,
+            max_message: limits.message,
+            max_frame: limits.frame,
+            max_fragments: limits.fragments,
+            stage: Stage::Header,
+            message: None,
+            ready: None,
+            reply: Reply::default(),
+        }
+    }
+
+    pub(crate) fn advance(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
+        // What is kept of a message read in pieces so far becomes a part of the rest.
+        if let Some(Ready::Piece { last, .. }) = self.ready {
+            self.ready = last.then_some(Ready::Message);
+        }
+        self.advance_by(Portion::Whole, rx)
+    }
+
+    pub(crate) fn advance_chunk(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
+        self.advance_by(Portion::Pieces, rx)
+    }
+
+    pub(crate) fn next_event<'b>(
+        &mut self,
+        rx: &'b mut ReceiveBuffer,
+    ) -> Result<Option<Event<'b>>, ProtocolError> {
+        self.advance(rx)?;
+        Ok(Some(match self.ready.take() {
+            None => return Ok(None),
+            Some(Ready::Control { opcode, len }) => {
+                let body = rx.take(len);
+                control_event(opcode, rx.lend(body))?
+            }
+            Some(Ready::Message | Ready::Piece { .. }) => {
+                let is_text = self.message.take().is_some_and(|message| message.is_text);
+                let payload = rx.take_kept(rx.kept().len());
+                let payload = rx.lend(payload);
+                if !is_text {
+                    return Ok(Some(Event::Binary(payload)));
+                }
+                // The only place where text is checked, if it came in one piece.
+                match utf8::whole(payload) {
+                    Ok(text) => Event::Text(text),
+                    Err(utf8::Invalid) => return Err(self.fail(ProtocolError::TextNotUtf8)),
+                }
+            }
+        }))
+    }
+
+    pub(crate) fn next_chunk<'b>(
+        &mut self,
+        rx: &'b mut ReceiveBuffer,
+    ) -> Result<Option<Chunk<'b>>, ProtocolError> {
+        self.advance_chunk(rx)?;
+        let (len, last) = match self.ready.take() {
+            None => return Ok(None),
+            Some(Ready::Control { opcode, len }) => {
+                let body = rx.take(len);
+                return Ok(Some(control_event(opcode, rx.lend(body))?.into()));
+            }
+            Some(Ready::Message) => (rx.kept().len(), true),
+            Some(Ready::Piece { len, last }) => (len, last),
+        };
+        let is_text = self.message.as_ref().is_some_and(|message| message.is_text);
+        if last {
+            self.message = None;
+        }
+        let piece = rx.take_kept(len);
+        let piece = rx.lend(piece);
+        if !is_text {
+            return Ok(Some(Chunk::Binary { piece, last }));
+        }
+        match utf8::whole(piece) {
+            Ok(piece) => Ok(Some(Chunk::Text { piece, last })),
+            Err(utf8::Invalid) => Err(self.fail(ProtocolError::TextNotUtf8)),
+        }
+    }
+
+    pub(crate) fn handle_eof(&mut self) -> Result<(), ProtocolError> {
+        match self.stage {
+            Stage::Closed => Ok(()),
+            Stage::Failed(error) => Err(error),
+            Stage::Header | Stage::Payload(_) => {
+                self.stage = Stage::Failed(ProtocolError::UnexpectedEof);
+                Err(ProtocolError::UnexpectedEof)
+            }
+        }
+    }
+
+    /// The pong and the Close that are due because of what came.
+    pub(crate) fn reply_mut(&mut self) -> &mut Reply {
+        &mut self.reply
+    }
+
+    /// Whether the peer's Close frame came.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.stage, Stage::Closed)
+    }
+
+    /// Why the connection has failed.
+    pub(crate) fn failure(&self) -> Option<ProtocolError> {
+        match self.stage {
+            Stage::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    fn advance_by(&mut self, by: Portion, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
+        while self.ready.is_none() {
+            let went_on = match self.stage {
+                Stage::Header => self.take_header(rx),
+                Stage::Payload(frame) if frame.opcode.is_control() => self.take_control(frame, rx),
+                Stage::Payload(frame) => self.take_data(frame, by, rx),
+                Stage::Closed => {
+                    rx.discard();
+                    Ok(false)
+                }
+                Stage::Failed(error) => {
+                    rx.discard();
+                    return Err(error);
+                }
+            };
+            if !went_on.map_err(|error| self.fail(error))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn take_header(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
+        let check = |start: &FirstTwo| self.check_first_two(start);
+        let Some((header, len)) = FrameHeader::decode_where(rx.unparsed(), check)? else {
+            return Ok(false);
+        };
+        if !header.opcode.is_control() {
+            self.open_or_continue(&header)?;
+        }
+        rx.skip(len);
+        self.stage = Stage::Payload(Frame {
+            fin: header.fin,
+            opcode: header.opcode,
+            mask: header.masking_key.map(Mask::new),
+            remaining: header.payload_len,
+        });
+        Ok(true)
+    }
+
+    /// The rules that depend on the role, on extensions and on the frames before.
+    fn check_first_two(&self, start: &FirstTwo) -> Result<(), ProtocolError> {
+        if start.reserved != 0 {
+            return Err(ProtocolError::ReservedBits);
+        }
+        match (self.role, start.masked) {
+            (Role::Server, false) => return Err(ProtocolError::NotMasked),
+            (Role::Client, true) => return Err(ProtocolError::Masked),
+            _ => {}
+        }
+        match (start.opcode, &self.message) {
+            (Opcode::Continuation, None) => Err(ProtocolError::NothingToContinue),
+            (Opcode::Text | Opcode::Binary, Some(_)) => Err(ProtocolError::MessageUnfinished),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a data frame against the limits.
+    fn open_or_continue(&mut self, header: &FrameHeader) -> Result<(), ProtocolError> {
+        if header.payload_len > self.max_frame {
+            return Err(ProtocolError::FrameTooBig);
+        }
+        let message = self.message.get_or_insert(Message {
+            is_text: header.opcode == Opcode::Text,
+            fragments: 0,
+            announced: 0,
+            checked: 0,
+        });
+        message.announced = message.announced.saturating_add(header.payload_len);
+        message.fragments = message.fragments.saturating_add(1);
+        if message.announced > self.max_message {
+            return Err(ProtocolError::MessageTooBig);
+        }
+        if message.fragments > self.max_fragments {
+            return Err(ProtocolError::TooManyFragments);
+        }
+        Ok(())
+    }
+
+    fn take_control(
+        &mut self,
+        frame: Frame,
+        rx: &mut ReceiveBuffer,
+    ) -> Result<bool, ProtocolError> {
+        let len = frame.remaining as usize; // at most 125
+        let Some(body) = rx.unparsed_mut().get_mut(..len) else { return Ok(false) };
+        if let Some(mut mask) = frame.mask {
+            mask.apply(body);
+        }
+        self.stage = Stage::Header;
+        match frame.opcode {
+            Opcode::Ping => self.reply.pong_with(body),
+            Opcode::Close => {
+                self.reply.close_with(CloseFrame::decode(body)?.map(|frame| frame.code));
+                self.stage = Stage::Closed;
+            }
+            _ => {}
+        }
+        self.ready = Some(Ready::Control { opcode: frame.opcode, len });
+        Ok(true)
+    }
+
+    fn take_data(
+        &mut self,
+        mut frame: Frame,
+        by: Portion,
+        rx: &mut ReceiveBuffer,
+    ) -> Result<bool, ProtocolError> {
+        let arrived = rx.unparsed_mut();
+        let len = frame.remaining.min(arrived.len() as u64) as usize;
+        if let Some(mask) = &mut frame.mask {
+            mask.apply(&mut arrived[..len]);
+        }
+        frame.remaining -= len as u64;
+        rx.keep(len, usize::try_from(frame.remaining).unwrap_or(usize::MAX));
+
+        let frame_done = frame.remaining == 0;
+        let last = frame_done && frame.fin;
+        self.stage = if frame_done { Stage::Header } else { Stage::Payload(frame) };
+        self.ready = match by {
+            Portion::Whole if last => Some(Ready::Message),
+            Portion::Whole => {
+                self.check_text(rx)?;
+                None
+            }
+            Portion::Pieces => self.piece(last, rx)?,
+        };
+        Ok(frame_done || self.ready.is_some())
+    }
+
+    /// Fails at the first wrong byte of a text that is not complete (section 8.1).
+    fn check_text(&mut self, rx: &ReceiveBuffer) -> Result<(), ProtocolError> {
+        if let Some(message) = self.message.as_mut().filter(|message| message.is_text) {
+            let unchecked = &rx.kept()[message.checked..];
+            let valid = utf8::valid_up_to(unchecked).map_err(|_| ProtocolError::TextNotUtf8)?;
+            message.checked += valid;
+        }
+        Ok(())
+    }
+
+    /// What of the bytes kept can be handed over as a piece.
+    fn piece(&mut self, last: bool, rx: &ReceiveBuffer) -> Result<Option<Ready>, ProtocolError> {
+        let kept = rx.kept();
+        let mut len = kept.len();
+        if let Some(message) = self.message.as_mut().filter(|message| message.is_text) {
+            message.checked = 0; // what was kept is about to be lent
+            len = utf8::valid_up_to(kept).map_err(|_| ProtocolError::TextNotUtf8)?;
+            if last && len < kept.len() {
+                return Err(ProtocolError::TextNotUtf8);
+            }
+        }
+        Ok((len > 0 || last).then_some(Ready::Piece { len, last }))
+    }
+
+    /// Fails the connection (section 7.1.7).
+    fn fail(&mut self, error: ProtocolError) -> ProtocolError {
+        self.stage = Stage::Failed(error);
+        self.reply.close_with(Some(error.close_code()));
+        error
+    }
+}
+
+fn control_event(opcode: Opcode, body: &[u8]) -> Result<Event<'_>, ProtocolError> {
+    Ok(match opcode {
+        Opcode::Ping => Event::Ping(body),
+        Opcode::Pong => Event::Pong(body),
+        _ => Event::Close(CloseFrame::decode(body)?),
+    })
+}
+
+impl<'b> From<Event<'b>> for Chunk<'b> {
+    /// A whole message is its own last piece.
+    fn from(event: Event<'b>) -> Self {
+        match event {
+            Event::Text(piece) => Chunk::Text { piece, last: true },
+            Event::Binary(piece) => Chunk::Binary { piece, last: true },
+            Event::Ping(body) => Chunk::Ping(body),
+            Event::Pong(body) => Chunk::Pong(body),
+            Event::Close(frame) => Chunk::Close(frame),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Messages to frames: the writing half of a connection (RFC 6455, sections 5.4 to 5.6 and 6.1).
+
+use core::time::Duration;
+
+use super::MaskingKeys;
+use super::event::Payload;
+use super::prepared::Prepared;
+use super::reply::Reply;
+use crate::buffer::{SendBuffer, Transmit};
+use crate::close::{CloseCode, CloseFrame};
+use crate::config::Config;
+use crate::error::{SendError, TimedOut};
+use crate::frame::{FrameHeader, Opcode};
+use crate::mask::Mask;
+use crate::timing::{Observed, Timing};
+
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    /// Where a client's keys come from; a server masks nothing.
+    masking_keys: Option<MaskingKeys>,
+    high_water: usize,
+    /// The opcode that began the fragmented message under way.
+    open: Option<Opcode>,
+    reply: Reply,
+    keepalive_due: bool,
+    close_sent: bool,
+    /// Whether the stream has ended, or nobody waits for it any more.
+    ended: bool,
+    timing: Timing,
+}
+
+impl Outgoing {
+    /// A payload up to this size is copied behind its header; that costs less than a second slice in a
+    /// vectored write does.
+    const COPY_UP_TO: usize = 4096;
+
+    /// Payload is copied and masked in blocks that stay in the first-level cache.
+    const MASK_BLOCK: usize = 8192;
+
+    pub(crate) fn new(masking_keys: Option<MaskingKeys>, config: &Config) -> Self {
+        Self {
+            masking_keys,
+            high_water: config.limits.send_queue,
+            open: None,
+            reply: Reply::default(),
+            keepalive_due: false,
+            close_sent: false,
+            ended: false,
+            timing: Timing::new(&config.timeouts),
+        }
+    }
+
+    pub(crate) fn send<'t, 'p>(
+        &mut self,
+        message: Payload<'p>,
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'p>, SendError> {
+        self.check_open(tx)?;
+        self.check_no_message()?;
+        self.frame(true, opcode_of(message), message.as_bytes(), tx)
+    }
+
+    pub(crate) fn send_fragment<'t, 'p>(
+        &mut self,
+        payload: Payload<'p>,
+        fin: bool,
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'p>, SendError> {
+        self.check_open(tx)?;
+        let began_with = opcode_of(payload);
+        let opcode = match self.open {
+            None => began_with,
+            Some(open) if open == began_with => Opcode::Continuation,
+            Some(_) => return Err(SendError::MessageUnfinished),
+        };
+        let transmit = self.frame(fin, opcode, payload.as_bytes(), tx)?;
+        self.open = (!fin).then_some(began_with);
+        Ok(transmit)
+    }
+
+    pub(crate) fn send_prepared<'t, 'p>(
+        &mut self,
+        message: &'p Prepared,
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'p>, SendError> {
+        self.check_open(tx)?;
+        self.check_no_message()?;
+        match self.masking_keys {
+            None => Ok(tx.transmit_with(message.frame())),
+            Some(_) => self.frame(true, message.opcode(), message.payload(), tx),
+        }
+    }
+
+    /// Sends a ping or a pong.
+    pub(crate) fn send_control<'t>(
+        &mut self,
+        opcode: Opcode,
+        payload: &[u8],
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'static>, SendError> {
+        self.check_open(tx)?;
+        self.control(opcode, payload, tx)?;
+        Ok(tx.transmit())
+    }
+
+    pub(crate) fn close<'t>(
+        &mut self,
+        frame: Option<CloseFrame<'_>>,
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'static>, SendError> {
+        self.poll_transmit(tx);
+        if self.is_closing() || self.ended {
+            return Err(SendError::Closing);
+        }
+        let mut body = [0; FrameHeader::MAX_CONTROL];
+        let mut len = 0;
+        if let Some(frame) = frame {
+            len = 2 + frame.reason.len();
+            body[..2].copy_from_slice(&frame.encode()?);
+            body[2..len].copy_from_slice(frame.reason.as_bytes());
+        }
+        self.control(Opcode::Close, &body[..len], tx)?;
+        self.close_sent = true;
+        Ok(tx.transmit())
+    }
+
+    /// Queues the replies that are due: pongs and pings while the queue is below its mark, Close always.
+    ///
+    /// Without randomness for a key they stay due.
+    pub(crate) fn poll_transmit(&mut self, tx: &mut SendBuffer) {
+        if self.close_sent {
+            return;
+        }
+        if tx.len() < self.high_water {
+            self.queue_pong_and_ping(tx);
+        }
+        if let Some(code) = self.reply.close() {
+            let body = code.map(|CloseCode(code)| code.to_be_bytes());
+            let body = body.as_ref().map_or(&[][..], |body| &body[..]);
+            self.close_sent = self.control(Opcode::Close, body, tx).is_ok();
+        }
+    }
+
+    pub(crate) fn reply_mut(&mut self) -> &mut Reply {
+        &mut self.reply
+    }
+
+    pub(crate) fn close_sent(&self) -> bool {
+        self.close_sent
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Whether our Close frame is sent or due.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.close_sent || self.reply.close().is_some()
+    }
+
+    pub(crate) fn poll_timeout(
+        &mut self,
+        now: Duration,
+        received: u64,
+        tx: &SendBuffer,
+    ) -> Option<Duration> {
+        let seen = self.observed(received, tx);
+        self.timing.poll(now, seen)
+    }
+
+    pub(crate) fn handle_timeout(
+        &mut self,
+        now: Duration,
+        received: u64,
+        tx: &SendBuffer,
+    ) -> Result<(), TimedOut> {
+        let seen = self.observed(received, tx);
+        self.keepalive_due |= self.timing.handle(now, seen)?;
+        Ok(())
+    }
+
+    fn observed(&self, received: u64, tx: &SendBuffer) -> Observed {
+        let (sent, queued) = (tx.sent(), !tx.is_empty());
+        Observed { received, sent, queued, closing: self.is_closing() }
+    }
+
+    fn queue_pong_and_ping(&mut self, tx: &mut SendBuffer) {
+        if self.reply.pong().is_some() {
+            let reply = core::mem::take(&mut self.reply);
+            let sent = self.control(Opcode::Pong, reply.pong().unwrap_or_default(), tx);
+            self.reply = reply;
+            if sent.is_ok() {
+                self.reply.pong_is_done();
+            }
+        }
+        if self.keepalive_due && !self.is_closing() {
+            self.keepalive_due = self.control(Opcode::Ping, &[], tx).is_err();
+        }
+    }
+
+    fn check_open(&mut self, tx: &mut SendBuffer) -> Result<(), SendError> {
+        self.poll_transmit(tx);
+        if self.is_closing() || self.ended {
+            return Err(SendError::Closing);
+        }
+        if tx.len() >= self.high_water {
+            return Err(SendError::QueueFull);
+        }
+        Ok(())
+    }
+
+    /// "The fragments of one message MUST NOT be interleaved between the fragments of another" (5.4).
+    fn check_no_message(&self) -> Result<(), SendError> {
+        self.open.map_or(Ok(()), |_| Err(SendError::MessageUnfinished))
+    }
+
+    fn control(
+        &self,
+        opcode: Opcode,
+        payload: &[u8],
+        tx: &mut SendBuffer,
+    ) -> Result<(), SendError> {
+        if payload.len() > FrameHeader::MAX_CONTROL {
+            return Err(SendError::ControlTooLong);
+        }
+        self.frame(true, opcode, payload, tx).map(Transmit::queue)
+    }
+
+    fn frame<'t, 'p>(
+        &self,
+        fin: bool,
+        opcode: Opcode,
+        payload: &'p [u8],
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'p>, SendError> {
+        let masking_key = match self.masking_keys {
+            Some(next_key) => Some(next_key().ok_or(SendError::NoMaskingKey)?),
+            None => None,
+        };
+        let payload_len = payload.len() as u64;
+        let header = FrameHeader { fin, reserved: 0, opcode, masking_key, payload_len };
+        tx.push(header.encode().as_ref());
+        if let Some(key) = masking_key {
+            let mut mask = Mask::new(key);
+            tx.reserve(payload.len());
+            for block in payload.chunks(Self::MASK_BLOCK) {
+                mask.apply(tx.push_mut(block));
+            }
+            return Ok(tx.transmit());
+        }
+        if payload.len() <= Self::COPY_UP_TO {
+            tx.push(payload);
+            return Ok(tx.transmit());
+        }
+        Ok(tx.transmit_with(payload))
+    }
+}
+
+fn opcode_of(payload: Payload<'_>) -> Opcode {
+    match payload {
+        Payload::Text(_) => Opcode::Text,
+        Payload::Binary(_) => Opcode::Binary,
+    }
+}

@@ -1,0 +1,142 @@
+//! What can go wrong in the protocol, split by whose fault it is, because fault decides what to do.
+//!
+//! [`ProtocolError`]: the peer broke a rule, and the connection has failed. [`SendError`]: we may not
+//! send this now, and nothing was queued. [`TimedOut`]: a deadline passed. Errors of the opening
+//! handshake are [`HandshakeError`](crate::handshake::HandshakeError)s.
+
+use core::fmt;
+
+/// The peer broke a rule of RFC 6455; the connection has failed (section 7.1.7).
+///
+/// A Close frame with [`close_code`](ProtocolError::close_code) has been queued, where a Close frame
+/// may still be sent; nothing that arrives later is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// A reserved bit is set and no extension defines it. Section 5.2.
+    ReservedBits,
+    /// The opcode is one of those reserved for further frames. Section 5.2.
+    ReservedOpcode,
+    /// A client sent a frame that is not masked. Section 5.1.
+    NotMasked,
+    /// A server sent a frame that is masked. Section 5.1.
+    Masked,
+    /// A control frame is fragmented. Section 5.5.
+    ControlFragmented,
+    /// A control frame announces more than 125 bytes. Section 5.5.
+    ControlTooLong,
+    /// A continuation frame comes while no message is open. Section 5.4.
+    NothingToContinue,
+    /// A new message starts before the fragmented one is finished. Section 5.4.
+    MessageUnfinished,
+    /// The payload length is not in its shortest form. Section 5.2.
+    LengthNotMinimal,
+    /// The most significant bit of a 64-bit payload length is set. Section 5.2.
+    LengthTooLarge,
+    /// A frame announces more payload than [`Limits::frame`](crate::Limits::frame). Section 10.4.
+    FrameTooBig,
+    /// A message grows beyond [`Limits::message`](crate::Limits::message). Section 10.4.
+    MessageTooBig,
+    /// A message has more fragments than [`Limits::fragments`](crate::Limits::fragments). Section 10.4.
+    TooManyFragments,
+    /// A text message is not UTF-8. Section 8.1.
+    TextNotUtf8,
+    /// The body of a Close frame is a single byte. Section 5.5.1.
+    CloseTruncated,
+    /// A Close frame carries a code that may not appear on the wire. Section 7.4.
+    CloseCodeForbidden,
+    /// The reason in a Close frame is not UTF-8. Sections 5.5.1 and 8.1.
+    ReasonNotUtf8,
+    /// The stream ended before the closing handshake. Section 7.1.5.
+    UnexpectedEof,
+}
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, section) = match self {
+            Self::ReservedBits => ("the peer set a reserved bit that no extension defines", "5.2"),
+            Self::ReservedOpcode => ("the peer sent a frame with a reserved opcode", "5.2"),
+            Self::NotMasked => ("the client sent a frame that is not masked", "5.1"),
+            Self::Masked => ("the server sent a masked frame", "5.1"),
+            Self::ControlFragmented => ("the peer fragmented a control frame", "5.5"),
+            Self::ControlTooLong => ("the peer sent a control frame of over 125 bytes", "5.5"),
+            Self::NothingToContinue => ("the peer continued a message that is not open", "5.4"),
+            Self::MessageUnfinished => ("the peer started a message within a message", "5.4"),
+            Self::LengthNotMinimal => ("the peer sent a length not in its shortest form", "5.2"),
+            Self::LengthTooLarge => ("the peer sent a length of 2^63 or more", "5.2"),
+            Self::FrameTooBig => ("the peer sent a frame larger than allowed", "10.4"),
+            Self::MessageTooBig => ("the peer sent a message larger than allowed", "10.4"),
+            Self::TooManyFragments => ("the peer sent a message in too many fragments", "10.4"),
+            Self::TextNotUtf8 => ("the peer sent text that is not UTF-8", "8.1"),
+            Self::CloseTruncated => ("the peer sent a Close frame with half a code", "5.5.1"),
+            Self::CloseCodeForbidden => ("the peer sent a close code not for the wire", "7.4"),
+            Self::ReasonNotUtf8 => ("the peer sent a close reason that is not UTF-8", "8.1"),
+            Self::UnexpectedEof => ("the stream ended without a closing handshake", "7.1.5"),
+        };
+        write!(f, "{what} (RFC 6455, section {section})")
+    }
+}
+
+impl core::error::Error for ProtocolError {}
+
+/// This may not be sent now, and nothing was queued. The connection is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The connection is closing or has failed: no more frames follow. Section 5.5.1.
+    Closing,
+    /// A fragmented message is open, and only it may be continued. Section 5.4.
+    MessageUnfinished,
+    /// A ping, a pong or a close reason does not fit into 125 bytes. Section 5.5.
+    ControlTooLong,
+    /// The close code may not appear on the wire. Section 7.4.
+    CloseCodeForbidden,
+    /// The queue stands at [`Limits::send_queue`](crate::Limits::send_queue); send what is queued first.
+    QueueFull,
+    /// There was no randomness for a masking key. Section 10.3.
+    NoMaskingKey,
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closing => "the connection is closing (RFC 6455, section 5.5.1)",
+            Self::MessageUnfinished => "a fragmented message is open (RFC 6455, section 5.4)",
+            Self::ControlTooLong => {
+                "more than 125 bytes for a control frame (RFC 6455, section 5.5)"
+            }
+            Self::CloseCodeForbidden => "a close code not for the wire (RFC 6455, section 7.4)",
+            Self::QueueFull => "the send queue is full",
+            Self::NoMaskingKey => "no randomness for a masking key (RFC 6455, section 10.3)",
+        })
+    }
+}
+
+impl core::error::Error for SendError {}
+
+/// A deadline passed. See [`Timeouts`](crate::Timeouts).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TimedOut {
+    /// The opening handshake was not over in time.
+    Handshake,
+    /// Nothing came in answer to a ping.
+    Pong,
+    /// The closing handshake was not over in time.
+    Close,
+    /// The peer took nothing of what is queued for it.
+    Send,
+}
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Handshake => "the opening handshake took too long",
+            Self::Pong => "the peer did not answer a ping in time",
+            Self::Close => "the closing handshake took too long",
+            Self::Send => "the peer does not read what is sent",
+        })
+    }
+}
+
+impl core::error::Error for TimedOut {}

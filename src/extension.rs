@@ -1,0 +1,217 @@
+//! The `Sec-WebSocket-Extensions` grammar (RFC 6455, section 9.1).
+//!
+//! ```text
+//! extension-list  = 1#extension
+//! extension       = token *( ";" extension-param )
+//! extension-param = token [ "=" (token | quoted-string) ]    the quoted string holds a token
+//! ```
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+
+/// An extension as a header names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extension<'h> {
+    /// Its registered name, as `permessage-deflate`.
+    pub name: &'h str,
+    parameters: &'h str,
+}
+
+/// A header that does not follow the grammar: "the recipient of such malformed data MUST immediately
+/// _Fail the WebSocket Connection_".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+impl<'h> Extension<'h> {
+    /// The extensions of one header value, in order of preference.
+    pub(crate) fn list(value: &'h str) -> impl Iterator<Item = Result<Self, Malformed>> {
+        let mut scanner = Scanner { rest: value };
+        let mut found = false;
+        core::iter::from_fn(move || {
+            scanner.skip_empty_elements();
+            if scanner.rest.is_empty() {
+                // An empty list is malformed; it is told once.
+                return (!core::mem::replace(&mut found, true)).then_some(Err(Malformed));
+            }
+            found = true;
+            let extension = scanner.extension();
+            if extension.is_err() {
+                scanner.rest = "";
+            }
+            Some(extension)
+        })
+    }
+
+    /// The parameters in order: a name, and a value if it has one.
+    pub fn parameters(&self) -> impl Iterator<Item = (&'h str, Option<Cow<'h, str>>)> + use<'h> {
+        let mut scanner = Scanner { rest: self.parameters };
+        core::iter::from_fn(move || scanner.parameter().ok().flatten())
+    }
+}
+
+struct Scanner<'h> {
+    rest: &'h str,
+}
+
+impl<'h> Scanner<'h> {
+    fn extension(&mut self) -> Result<Extension<'h>, Malformed> {
+        let name = self.token()?;
+        let all = self.rest;
+        while self.parameter()?.is_some() {}
+        let parameters = &all[..all.len() - self.rest.len()];
+        self.skip_space();
+        match self.rest.bytes().next() {
+            None | Some(b',') => Ok(Extension { name, parameters }),
+            Some(_) => Err(Malformed),
+        }
+    }
+
+    fn parameter(&mut self) -> Result<Option<(&'h str, Option<Cow<'h, str>>)>, Malformed> {
+        self.skip_space();
+        if !self.eat(';') {
+            return Ok(None);
+        }
+        self.skip_space();
+        let name = self.token()?;
+        self.skip_space();
+        if !self.eat('=') {
+            return Ok(Some((name, None)));
+        }
+        self.skip_space();
+        let value = if self.eat('"') { self.quoted()? } else { Cow::Borrowed(self.token()?) };
+        Ok(Some((name, Some(value))))
+    }
+
+    fn token(&mut self) -> Result<&'h str, Malformed> {
+        let len = self.rest.bytes().take_while(|b| is_token_byte(*b)).count();
+        if len == 0 {
+            return Err(Malformed);
+        }
+        let (token, rest) = self.rest.split_at(len);
+        self.rest = rest;
+        Ok(token)
+    }
+
+    /// The rest of a quoted string: "the value after quoted-string unescaping MUST conform to the token ABNF".
+    fn quoted(&mut self) -> Result<Cow<'h, str>, Malformed> {
+        let start = self.rest;
+        if let Ok(token) = self.token()
+            && self.eat('"')
+        {
+            return Ok(Cow::Borrowed(token));
+        }
+        self.rest = start;
+        let mut value = String::new();
+        let mut bytes = self.rest.bytes();
+        loop {
+            let byte = match bytes.next() {
+                Some(b'"') if !value.is_empty() => break,
+                Some(b'\\') => bytes.next(),
+                other => other,
+            };
+            let byte = byte.filter(|b| is_token_byte(*b)).ok_or(Malformed)?;
+            value.push(char::from(byte));
+        }
+        self.rest = &self.rest[self.rest.len() - bytes.len()..];
+        Ok(Cow::Owned(value))
+    }
+
+    /// "Null elements are allowed, but do not contribute to the count of elements" (RFC 2616, 2.1).
+    fn skip_empty_elements(&mut self) {
+        self.rest = self.rest.trim_start_matches([' ', '\t', ',']);
+    }
+
+    fn skip_space(&mut self) {
+        self.rest = self.rest.trim_start_matches([' ', '\t']);
+    }
+
+    fn eat(&mut self, c: char) -> bool {
+        let stripped = self.rest.strip_prefix(c);
+        self.rest = stripped.unwrap_or(self.rest);
+        stripped.is_some()
+    }
+}
+
+/// Whether a byte may stand in a token (RFC 9110, section 5.6.2).
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
+    matches!(byte,
+        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`'
+        | b'|' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::vec::Vec;
+
+    /// Name and parameters as one string each, or nothing if the header is malformed.
+    fn read(value: &str) -> Option<Vec<String>> {
+        let line = |extension: Extension<'_>| {
+            extension.parameters().fold(String::from(extension.name), |line, (name, value)| {
+                match value {
+                    Some(value) => format!("{line}|{name}={value}"),
+                    None => format!("{line}|{name}"),
+                }
+            })
+        };
+        Extension::list(value).map(|extension| extension.map(line)).collect::<Result<_, _>>().ok()
+    }
+
+    #[test]
+    fn lists_parameters_and_quotes_follow_the_grammar() {
+        let table: [(&str, &[&str]); 7] = [
+            ("foo", &["foo"]),
+            ("foo, bar; baz=2", &["foo", "bar|baz=2"]),
+            ("deflate-stream ; a = \"b\" ;c", &["deflate-stream|a=b|c"]),
+            (
+                "mux; max-channels=4; flow-control, deflate-stream",
+                &["mux|max-channels=4|flow-control", "deflate-stream"],
+            ),
+            (", ,a,,b;x=\"1\\5\",", &["a", "b|x=15"]),
+            ("constructor", &["constructor"]),
+            ("a\t;\tb", &["a|b"]),
+        ];
+        for (value, expected) in table {
+            assert_eq!(read(value).as_deref().unwrap_or_default(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_the_grammar_does_not_know_is_malformed() {
+        for value in [
+            "",
+            " ",
+            ",",
+            ";",
+            "a;",
+            "a;;b",
+            "a=b",
+            "a; b=",
+            "a; =b",
+            "a b",
+            "a; b c",
+            "a; b=\"",
+            "a; b=\"\"",
+            "a; b=\"c",
+            "a; b=\"c d\"",
+            "a; b=\"\\\"\"",
+            "a; b=\"\\",
+            "a, b;",
+            "é",
+            "a; b=é",
+            "a; b=\"é\"",
+            "@",
+        ] {
+            assert_eq!(read(value), None, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn long_headers_are_read_once() {
+        let offers = "a; b=\"\\c\", ".repeat(10_000);
+        assert_eq!(Extension::list(&offers).filter(|e| e.is_ok()).count(), 10_000);
+        let endless = format!("a; b=\"{}", "\\c".repeat(100_000));
+        assert_eq!(read(&endless), None);
+    }
+}

@@ -1,0 +1,277 @@
+//! The opening handshake (RFC 6455, section 4): HTTP heads in and out, without I/O.
+//!
+//! A server reads a [`server::Request`], decides at leisure, then accepts or rejects it. A client
+//! starts a [`client::Handshake`] and gets an open connection or the server's refusal. Client and
+//! server share nothing but this page.
+
+pub mod client;
+mod head;
+pub mod server;
+
+use core::fmt;
+
+use alloc::string::String;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use sha1::{Digest, Sha1};
+
+use crate::buffer::SendBuffer;
+use crate::extension::is_token_byte;
+
+pub use crate::extension::Extension;
+pub use head::Headers;
+
+/// Why an opening handshake fails.
+///
+/// Where the client is at fault [`status`](Self::status) gives the answer for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// The head is not HTTP. RFC 9112, sections 2 to 5.
+    Malformed,
+    /// The head is larger than [`Limits::head`](crate::Limits::head).
+    HeadTooLarge,
+    /// The head has more lines than [`Limits::head_lines`](crate::Limits::head_lines).
+    TooManyLines,
+    /// The first line alone is larger than [`Limits::head`](crate::Limits::head).
+    TargetTooLong,
+    /// The request's target is not one of a resource. RFC 6455, section 4.2.1 (1); RFC 9112, section 3.2.
+    BadTarget,
+    /// The method is not GET. RFC 6455, section 4.2.1 (1).
+    MethodNotGet,
+    /// The version of HTTP is not 1.1. RFC 6455, section 4.2.1 (1).
+    NotHttp11,
+    /// There is not exactly one valid Host. RFC 6455, section 4.2.1 (2); RFC 9112, section 3.2.
+    BadHost,
+    /// Upgrade does not name `websocket`. RFC 6455, sections 4.1 and 4.2.1 (3).
+    NoUpgrade,
+    /// Connection does not name `Upgrade`. RFC 6455, sections 4.1 and 4.2.1 (4).
+    NoConnectionUpgrade,
+    /// The version of WebSocket is not 13. RFC 6455, section 4.4.
+    UnsupportedVersion,
+    /// Sec-WebSocket-Version stands there twice. RFC 6455, section 11.3.5.
+    RepeatedVersion,
+    /// There is not exactly one key of 16 bytes in base64. RFC 6455, section 4.2.1 (5).
+    BadKey,
+    /// A head that changes the protocol announces a body. RFC 9110, section 7.8; RFC 9112, section 6.
+    UnexpectedBody,
+    /// Sec-WebSocket-Protocol is not a list of distinct tokens. RFC 6455, section 4.1 (10).
+    BadSubprotocols,
+    /// Sec-WebSocket-Extensions does not follow its grammar. RFC 6455, section 9.1.
+    BadExtensions,
+    /// Sec-WebSocket-Accept does not answer the key. RFC 6455, section 4.1.
+    BadAccept,
+    /// The server chose a subprotocol that was not offered, or several. RFC 6455, section 4.1.
+    SubprotocolNotOffered,
+    /// The server chose an extension that was not offered. RFC 6455, section 4.1.
+    ExtensionNotOffered,
+    /// The stream ended before the handshake did.
+    UnexpectedEof,
+    /// A header field of ours has a name or a value that HTTP forbids. Nothing was queued.
+    ForbiddenHeader,
+    /// A header field of ours is one that the handshake itself writes. Nothing was queued.
+    ReservedHeader,
+    /// A status of ours that is no refusal: it must be from 200 to 599. Nothing was queued.
+    ForbiddenStatus,
+}
+
+impl HandshakeError {
+    /// The status with which a server answers; `None` where the client is not at fault.
+    pub const fn status(self) -> Option<u16> {
+        Some(match self {
+            Self::MethodNotGet => 405,
+            Self::TargetTooLong => 414,
+            Self::NoUpgrade | Self::UnsupportedVersion => 426,
+            Self::HeadTooLarge | Self::TooManyLines => 431,
+            Self::Malformed
+            | Self::BadTarget
+            | Self::NotHttp11
+            | Self::BadHost
+            | Self::NoConnectionUpgrade
+            | Self::RepeatedVersion
+            | Self::BadKey
+            | Self::UnexpectedBody
+            | Self::BadSubprotocols
+            | Self::BadExtensions => 400,
+            Self::BadAccept
+            | Self::SubprotocolNotOffered
+            | Self::ExtensionNotOffered
+            | Self::UnexpectedEof
+            | Self::ForbiddenHeader
+            | Self::ReservedHeader
+            | Self::ForbiddenStatus => return None,
+        })
+    }
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "not a head of HTTP/1.1 (RFC 9112)",
+            Self::HeadTooLarge => "the HTTP head is larger than allowed",
+            Self::TooManyLines => "the HTTP head has more lines than allowed",
+            Self::TargetTooLong => "the request target is longer than allowed",
+            Self::BadTarget => "the request target names no resource (RFC 6455, section 4.2.1)",
+            Self::MethodNotGet => "the method is not GET (RFC 6455, section 4.2.1)",
+            Self::NotHttp11 => "the version is not HTTP/1.1 (RFC 6455, section 4.2.1)",
+            Self::BadHost => "Host is missing, repeated or invalid (RFC 6455, section 4.2.1)",
+            Self::NoUpgrade => "Upgrade does not name websocket (RFC 6455, section 4.2.1)",
+            Self::NoConnectionUpgrade => {
+                "Connection does not name Upgrade (RFC 6455, section 4.2.1)"
+            }
+            Self::UnsupportedVersion => "Sec-WebSocket-Version is not 13 (RFC 6455, section 4.4)",
+            Self::RepeatedVersion => "Sec-WebSocket-Version is repeated (RFC 6455, section 11.3.5)",
+            Self::BadKey => "Sec-WebSocket-Key is not 16 bytes in base64 (RFC 6455, section 4.2.1)",
+            Self::UnexpectedBody => "a body where the protocol changes (RFC 9110, section 7.8)",
+            Self::BadSubprotocols => "Sec-WebSocket-Protocol is malformed (RFC 6455, section 4.1)",
+            Self::BadExtensions => "Sec-WebSocket-Extensions is malformed (RFC 6455, section 9.1)",
+            Self::BadAccept => "Sec-WebSocket-Accept does not match (RFC 6455, section 4.1)",
+            Self::SubprotocolNotOffered => "a subprotocol nobody offered (RFC 6455, section 4.1)",
+            Self::ExtensionNotOffered => "an extension nobody offered (RFC 6455, section 4.1)",
+            Self::UnexpectedEof => "the stream ended within the opening handshake",
+            Self::ForbiddenHeader => "a header field to be sent has a forbidden name or value",
+            Self::ReservedHeader => "a header field to be sent belongs to the handshake",
+            Self::ForbiddenStatus => "the status of a refusal must be from 200 to 599",
+        })
+    }
+}
+
+impl core::error::Error for HandshakeError {}
+
+/// The value of Sec-WebSocket-Accept that answers a Sec-WebSocket-Key (section 4.2.2, step 5.4).
+///
+/// ```
+/// let accept = sotong::handshake::accept_value("dGhlIHNhbXBsZSBub25jZQ==");
+/// assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+/// ```
+pub fn accept_value(key: &str) -> String {
+    String::from_utf8_lossy(&accept_bytes(key.as_bytes())).into_owned()
+}
+
+/// The same without an allocation: 20 bytes of SHA-1 are 28 in base64.
+fn accept_bytes(key: &[u8]) -> [u8; 28] {
+    let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
+    let mut accept = [0; 28];
+    BASE64.encode_slice(digest, &mut accept).expect("20 bytes make 28 in base64");
+    accept
+}
+
+/// "258EAFA5-E914-47DA-95CA-C5AB0DC85B11 ... unlikely to be used by network endpoints that do not
+/// understand the WebSocket Protocol" (section 1.3).
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Checks header fields of the application before any byte goes out.
+fn check_headers(headers: &[(&str, &str)]) -> Result<(), HandshakeError> {
+    for (name, value) in headers {
+        if !is_token(name) || !is_field_value(value) {
+            return Err(HandshakeError::ForbiddenHeader);
+        }
+        let reserved = ["upgrade", "connection", "host", "content-length", "transfer-encoding"];
+        let prefix = name.get(..14).unwrap_or(name);
+        if prefix.eq_ignore_ascii_case("sec-websocket-")
+            || reserved.iter().any(|reserved| name.eq_ignore_ascii_case(reserved))
+        {
+            return Err(HandshakeError::ReservedHeader);
+        }
+    }
+    Ok(())
+}
+
+fn push_headers(headers: &[(&str, &str)], tx: &mut SendBuffer) {
+    for (name, value) in headers {
+        push_all(&[name, ": ", value, "\r\n"], tx);
+    }
+}
+
+fn push_all(parts: &[&str], tx: &mut SendBuffer) {
+    for part in parts {
+        tx.push(part.as_bytes());
+    }
+}
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+/// What a field value of ours may hold (RFC 9110, section 5.5); of control characters only the tab.
+fn is_field_value(text: &str) -> bool {
+    text.bytes().all(|b| b == b'\t' || (b >= b' ' && b != 0x7f)) && text.trim() == text
+}
+
+/// Whether `target` is a path with an optional query, in visible ASCII and without a fragment.
+///
+/// A second slash at its front would be read as the start of an authority by whoever resolves it.
+fn is_origin_form(target: &str) -> bool {
+    target.starts_with('/') && !target.starts_with("//") && is_visible_without_fragment(target)
+}
+
+fn is_visible_without_fragment(target: &str) -> bool {
+    target.bytes().all(|b| b.is_ascii_graphic() && b != b'#')
+}
+
+/// Whether `host` is `uri-host [ ":" port ]` (RFC 3986, section 3.2) and not empty.
+fn is_host(host: &str) -> bool {
+    let (name, port) = match host.strip_prefix('[') {
+        Some(literal) => {
+            let Some((address, port)) = literal.split_once(']') else { return false };
+            let valid = address.bytes().all(|b| b.is_ascii_hexdigit() || b":.".contains(&b))
+                && address.contains(':');
+            let Some(port) = port.strip_prefix(':').or(port.is_empty().then_some("")) else {
+                return false;
+            };
+            return valid && is_port(port);
+        }
+        None => host.split_once(':').unwrap_or((host, "")),
+    };
+    let valid = |b: u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&b);
+    !name.is_empty() && name.bytes().all(valid) && is_port(port)
+}
+
+fn is_port(port: &str) -> bool {
+    port.bytes().all(|b| b.is_ascii_digit()) && (port.is_empty() || port.parse::<u16>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_a_port() {
+        for good in
+            ["a", "a.b:80", "127.0.0.1:8080", "[::1]", "[::1]:9", "a:", "xn--9d0b.kr", "a%41"]
+        {
+            assert!(is_host(good), "{good}");
+        }
+        for bad in [
+            "", ":80", "a, b", "a b", "[::1", "[::1]x", "[]", "[a]", "a:b", "a:99999", "a:80:80",
+            "a/b", "u@a", "a\r\n", "소통", "::1",
+        ] {
+            assert!(!is_host(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn header_fields_of_ours_cannot_break_out_of_their_line() {
+        let table = [
+            (("X-Good", "yes, \t소통"), Ok(())),
+            (("X-Empty", ""), Ok(())),
+            (("X", "a\r\nY: b"), Err(HandshakeError::ForbiddenHeader)),
+            (("X", "a\nb"), Err(HandshakeError::ForbiddenHeader)),
+            (("X", "a\rb"), Err(HandshakeError::ForbiddenHeader)),
+            (("X", "a\0b"), Err(HandshakeError::ForbiddenHeader)),
+            (("X", "a\x7f"), Err(HandshakeError::ForbiddenHeader)),
+            (("X", " a"), Err(HandshakeError::ForbiddenHeader)),
+            (("X\r\n", "a"), Err(HandshakeError::ForbiddenHeader)),
+            (("X Y", "a"), Err(HandshakeError::ForbiddenHeader)),
+            (("X:", "a"), Err(HandshakeError::ForbiddenHeader)),
+            (("", "a"), Err(HandshakeError::ForbiddenHeader)),
+            (("소통", "a"), Err(HandshakeError::ForbiddenHeader)),
+            (("sec-websocket-KEY", "a"), Err(HandshakeError::ReservedHeader)),
+            (("Connection", "close"), Err(HandshakeError::ReservedHeader)),
+            (("content-length", "5"), Err(HandshakeError::ReservedHeader)),
+        ];
+        for (header, expected) in table {
+            assert_eq!(check_headers(&[header]), expected, "{header:?}");
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! The client's side of the opening handshake (RFC 6455, section 4.1).
+//!
+//! ```
+//! use sotong::handshake::client::{Handshake, Outcome, Request};
+//! use sotong::{Config, ReceiveBuffer, SendBuffer};
+//!
+//! let config = Config::default();
+//! let mut rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
+//! let mut tx = SendBuffer::new();
+//! let nonce = *b"the sample nonce"; // 16 random bytes
+//! let keys = || Some([1, 2, 3, 4]); // four random bytes at every call
+//!
+//! let request = Request { host: "example.com", target: "/chat", ..Request::default() };
+//! let mut handshake = Handshake::start(&request, &config, nonce, keys, &mut tx)?;
+//! assert!(tx.transmit().slices()[0].starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
+//!
+//! rx.extend(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+//!     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+//! match handshake.receive(&mut rx)?.expect("the head is complete") {
+//!     Outcome::Open(conn, response) => assert_eq!(response.status(), 101),
+//!     Outcome::Refused(response) => panic!("{} {:?}", response.status(), response.body()),
+//! }
+//! # Ok::<(), sotong::handshake::HandshakeError>(())
+//! ```
+
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use base64::Engine;
+
+use super::head::{HeadSearch, Headers, names};
+use super::{
+    BASE64, HandshakeError, accept_bytes, check_headers, is_field_value, is_host, is_origin_form,
+    is_token, push_all, push_headers,
+};
+use crate::buffer::{ReceiveBuffer, SendBuffer};
+use crate::config::Config;
+use crate::connection::{Connection, MaskingKeys};
+
+/// What a client asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The server's name, with the port if it is not the default one: `example.com:8080`.
+    pub host: &'a str,
+    /// Path and query: `/chat?room=1`.
+    pub target: &'a str,
+    /// The Origin; browsers must say it, other clients may.
+    pub origin: Option<&'a str>,
+    /// The subprotocols that the client speaks, the most wanted first.
+    pub subprotocols: &'a [&'a str],
+    /// Further header fields, as credentials.
+    pub headers: &'a [(&'a str, &'a str)],
+}
+
+impl Default for Request<'_> {
+    fn default() -> Self {
+        Self { host: "localhost", target: "/", origin: None, subprotocols: &[], headers: &[] }
+    }
+}
+
+impl Request<'_> {
+    fn check(&self) -> Result<(), HandshakeError> {
+        if !is_host(self.host) {
+            return Err(HandshakeError::BadHost);
+        }
+        if !is_origin_form(self.target) {
+            return Err(HandshakeError::BadTarget);
+        }
+        for (i, name) in self.subprotocols.iter().enumerate() {
+            if !is_token(name) || self.subprotocols[..i].contains(name) {
+                return Err(HandshakeError::BadSubprotocols);
+            }
+        }
+        if !self.origin.is_none_or(is_field_value) {
+            return Err(HandshakeError::ForbiddenHeader);
+        }
+        check_headers(self.headers)
+    }
+}
+
+/// How an opening handshake ended.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one of these lives for a moment at the start of a connection"
+)]
+pub enum Outcome {
+    /// The connection is open. Bytes that came behind the head are in the receive buffer.
+    Open(Connection, Response),
+    /// The server answered with something else than 101: a redirect, a demand for credentials, an error.
+    Refused(Response),
+}
+
+/// A server's answer.
+#[derive(Clone, Debug)]
+pub struct Response {
+    status: u16,
+    headers: Headers,
+    body: Vec<u8>,
+}
+
+impl Response {
+    /// The status; 101 if the connection is open.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The header fields.
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// The subprotocol that the server chose, one of those that were offered.
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.headers.get_str("sec-websocket-protocol")
+    }
+
+    /// The body of a refusal, as much of it as came, up to [`Limits::refusal_body`](crate::Limits::refusal_body).
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+/// A handshake under way.
+#[derive(Debug)]
+pub struct Handshake {
+    config: Config,
+    keys: MaskingKeys,
+    accept: [u8; 28],
+    /// The subprotocols that were offered, each on a line.
+    offered: String,
+    search: HeadSearch,
+    /// Bytes of interim responses.
+    interim: usize,
+    refusal: Option<(Response, Body)>,
+}
+
+impl Handshake {
+    /// Queues the request.
+    ///
+    /// `nonce` is to be random, and new for each connection; `keys` is where the connection's masking keys
+    /// come from.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::BadHost`], [`HandshakeError::BadTarget`], [`HandshakeError::BadSubprotocols`],
+    /// [`HandshakeError::ForbiddenHeader`], [`HandshakeError::ReservedHeader`] for a request that must not be
+    /// sent. Nothing was queued.
+    pub fn start(
+        request: &Request<'_>,
+        config: &Config,
+        nonce: [u8; 16],
+        keys: MaskingKeys,
+        tx: &mut SendBuffer,
+    ) -> Result<Self, HandshakeError> {
+        request.check()?;
+        let mut key = [0; 24];
+        BASE64.encode_slice(nonce, &mut key).expect("16 bytes make 24 in base64");
+        push_all(&["GET ", request.target, " HTTP/1.1\r\nHost: ", request.host, "\r\n"], tx);
+        tx.push(b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n");
+        tx.push(b"Sec-WebSocket-Key: ");
+        tx.push(&key);
+        tx.push(b"\r\n");
+        if let Some(origin) = request.origin {
+            push_headers(&[("Origin", origin)], tx);
+        }
+        if !request.subprotocols.is_empty() {
+            push_headers(&[("Sec-WebSocket-Protocol", &request.subprotocols.join(", "))], tx);
+        }
+        push_headers(request.headers, tx);
+        tx.push(b"\r\n");
+        Ok(Self {
+            config: config.clone(),
+            keys,
+            accept: accept_bytes(&key),
+            offered: request.subprotocols.join("\n"),
+            search: HeadSearch::new(&config.limits),
+            interim: 0,
+            refusal: None,
+        })
+    }
+
+    /// How the handshake ended, once it has: with the end of the head, or of a refusal's body. Cost is linear
+    /// in the bytes that came, whatever the portions.
+    ///
+    /// Interim responses (as 103) are passed over; together they are bounded like one head.
+    ///
+    /// # Errors
+    ///
+    /// The server broke a rule: close the stream. The same error need not come again.
+    pub fn receive(&mut self, rx: &mut ReceiveBuffer) -> Result<Option<Outcome>, HandshakeError> {
+        while self.refusal.is_none() {
+            let Some(len) = self.search.find(rx)? else { return Ok(None) };
+            let (response, verdict) = parse(&rx.unparsed()[..len], self.search.lines())?;
+            match response.status {
+                101 => {
+                    verdict.and_then(|seen| self.check_open(&response, &seen))?;
+                    rx.skip(len);
+                    let conn = Connection::client(&self.config, self.keys);
+                    return Ok(Some(Outcome::Open(conn, response)));
+                }
+                100..=199 => {
+                    self.interim += len;
+                    if self.interim > self.config.limits.head {
+                        return Err(HandshakeError::HeadTooLarge);
+                    }
+                    self.search = HeadSearch::new(&self.config.limits);
+                }
+                status => {
+                    let body = Body::of(status, &response.headers);
+                    self.refusal = Some((response, body));
+                }
+            }
+            rx.skip(len);
+        }
+        self.receive_body(rx)
+    }
+
+    /// Says that the stream has ended, which may end the body of a refusal.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::UnexpectedEof`] before the end of a head.
+    pub fn handle_eof(&mut self) -> Result<Outcome, HandshakeError> {
+        let refusal = self.refusal.take();
+        refusal.map(|(response, _)| Outcome::Refused(response)).ok_or(HandshakeError::UnexpectedEof)
+    }
+
+    fn receive_body(&mut self, rx: &mut ReceiveBuffer) -> Result<Option<Outcome>, HandshakeError> {
+        let max = self.config.limits.refusal_body;
+        let Some((response, body)) = &mut self.refusal else { return Ok(None) };
+        let over = body.receive(rx, &mut response.body, max);
+        if !over {
+            return Ok(None);
+        }
+        self.handle_eof().map(Some)
+    }
+
+    /// What "the client MUST validate" in the server's response.
+    fn check_open(&self, response: &Response, seen: &Seen) -> Result<(), HandshakeError> {
+        if !seen.upgrade {
+            return Err(HandshakeError::NoUpgrade);
+        }
+        if !seen.connection {
+            return Err(HandshakeError::NoConnectionUpgrade);
+        }
+        let mut accepts = response.headers.all("sec-websocket-accept");
+        if (accepts.next(), accepts.next()) != (Some(&self.accept[..]), None) {
+            return Err(HandshakeError::BadAccept);
+        }
+        if response.headers.get("sec-websocket-extensions").is_some() {
+            return Err(HandshakeError::ExtensionNotOffered);
+        }
+        let mut chosen = response.headers.all("sec-websocket-protocol");
+        match (chosen.next(), chosen.next()) {
+            (None, _) => {}
+            (Some(name), None)
+                if self.offered.lines().any(|offered| offered.as_bytes() == name) => {}
+            _ => return Err(HandshakeError::SubprotocolNotOffered),
+        }
+        if seen.body { Err(HandshakeError::UnexpectedBody) } else { Ok(()) }
+    }
+}
+
+/// What was seen of the fields of a 101.
+struct Seen {
+    upgrade: bool,
+    connection: bool,
+    body: bool,
+}
+
+/// A response, and what to make of it if it is a 101.
+fn parse(
+    head: &[u8],
+    lines: usize,
+) -> Result<(Response, Result<Seen, HandshakeError>), HandshakeError> {
+    let mut fields = vec![httparse::EMPTY_HEADER; lines];
+    let mut parsed = httparse::Response::new(&mut fields);
+    match parsed.parse(head) {
+        Ok(httparse::Status::Complete(len)) if len == head.len() => {}
+        _ => return Err(HandshakeError::Malformed),
+    }
+    let status = parsed.code.ok_or(HandshakeError::Malformed)?;
+    let version = parsed.version;
+    let headers = Headers::keep(head);
+    // Here Upgrade is one value, "an ASCII case-insensitive match for the value websocket"; Connection is a list.
+    let is_websocket = |value: &[u8]| value.eq_ignore_ascii_case(b"websocket");
+    let seen = Seen {
+        upgrade: headers.all("upgrade").count() == 1 && headers.all("upgrade").all(is_websocket),
+        connection: headers.all("connection").any(|value| names(value, "upgrade")),
+        body: headers.all("content-length").any(|length| length != b"0")
+            || headers.get("transfer-encoding").is_some(),
+    };
+    let verdict = if version == Some(1) { Ok(seen) } else { Err(HandshakeError::NotHttp11) };
+    Ok((Response { status, headers, body: Vec::new() }, verdict))
+}
+
+/// The body of a refusal (RFC 9112, section 6.3).
+#[derive(Debug)]
+struct Body {
+    end: BodyEnd,
+    /// Bytes that are known to belong to it and have not come yet.
+    remaining: u64,
+}
+
+/// How the end of a body is told.
+#[derive(Debug)]
+enum BodyEnd {
+    Length,
+    Eof,
+    /// By an empty chunk; whether there was a chunk before.
+    Chunks {
+        begun: bool,
+    },
+}
+
+impl Body {
+    fn of(status: u16, headers: &Headers) -> Self {
+        let is_chunked = |coding| names(coding, "chunked");
+        let length = headers.get_str("content-length").and_then(|length| length.parse().ok());
+        let (end, remaining) = match (headers.all("transfer-encoding").last(), length) {
+            _ if status == 204 || status == 304 => (BodyEnd::Length, 0),
+            (Some(coding), _) if is_chunked(coding) => (BodyEnd::Chunks { begun: false }, 0),
+            (None, Some(length)) => (BodyEnd::Length, length),
+            _ => (BodyEnd::Eof, u64::MAX),
+        };
+        Self { end, remaining }
+    }
+
+    /// Moves bytes to `body`, at most `max` in all; whether the body is over, or as much of it as is wanted.
+    fn receive(&mut self, rx: &mut ReceiveBuffer, body: &mut Vec<u8>, max: usize) -> bool {
+        loop {
+            let bytes = rx.unparsed();
+            let wanted = self.remaining.min((max - body.len()) as u64);
+            let len = wanted.min(bytes.len() as u64) as usize;
+            body.extend_from_slice(&bytes[..len]);
+            rx.skip(len);
+            self.remaining -= len as u64;
+            if body.len() == max {
+                return true;
+            }
+            if self.remaining > 0 {
+                return false;
+            }
+            let BodyEnd::Chunks { begun } = &mut self.end else { return true };
+            match next_chunk(begun, rx) {
+                None => return false,
+                Some(0) => return true,
+                Some(size) => self.remaining = size,
+            }
+        }
+    }
+}
+
+/// The size of the next chunk; what is no chunk ends the body as an empty one does.
+fn next_chunk(begun: &mut bool, rx: &mut ReceiveBuffer) -> Option<u64> {
+    let line_end = if *begun { 2 } else { 0 }; // that of the chunk before
+    let bytes = rx.unparsed();
+    match httparse::parse_chunk_size(bytes.get(line_end..)?) {
+        Ok(httparse::Status::Complete((len, size))) => {
+            rx.skip(line_end + len);
+            *begun = true;
+            Some(size)
+        }
+        Ok(httparse::Status::Partial) if bytes.len() < rx.capacity() => None,
+        _ => Some(0),
+    }
+}

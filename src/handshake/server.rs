@@ -1,0 +1,411 @@
+//! The server's side of the opening handshake (RFC 6455, section 4.2).
+//!
+//! Two phases: read the request, decide (even ask a database), then accept or reject.
+//!
+//! ```
+//! use sotong::handshake::server::{Handshake, Response};
+//! use sotong::{Config, ReceiveBuffer, SendBuffer};
+//!
+//! let config = Config::default();
+//! let mut rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
+//! let mut tx = SendBuffer::new();
+//! let mut handshake = Handshake::new(&config);
+//!
+//! rx.extend(b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+//!     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+//! let request = handshake.receive(&mut rx)?.expect("the head is complete");
+//! let conn = match request.target() {
+//!     "/chat" => request.accept(&Response::default(), &config, &mut tx)?,
+//!     _ => return request.reject(404, &[], b"no such room\n", &mut tx),
+//! };
+//! assert!(tx.transmit().slices()[0].starts_with(b"HTTP/1.1 101 "));
+//! # Ok::<(), sotong::handshake::HandshakeError>(())
+//! ```
+
+use alloc::string::ToString;
+use alloc::vec;
+
+use base64::Engine;
+
+use super::head::{HeadSearch, Headers, elements, names};
+use super::{
+    BASE64, Extension, HandshakeError, accept_bytes, check_headers, is_host, is_origin_form,
+    is_token, is_visible_without_fragment, push_all, push_headers,
+};
+use crate::buffer::{ReceiveBuffer, SendBuffer};
+use crate::config::Config;
+use crate::connection::Connection;
+
+/// Waits for a request.
+#[derive(Debug)]
+pub struct Handshake {
+    search: HeadSearch,
+}
+
+impl Handshake {
+    /// Waits for a request within the limits of `config`.
+    pub fn new(config: &Config) -> Self {
+        Self { search: HeadSearch::new(&config.limits) }
+    }
+
+    /// The request, once its head is complete. Bytes behind the head stay in `rx`: they are frames that a
+    /// client sent without waiting for the answer, and are read as frames.
+    ///
+    /// Cost is linear in the bytes that came, whatever the portions. An `rx` that cannot hold
+    /// [`Limits::head`](crate::Limits::head) holds smaller heads.
+    ///
+    /// # Errors
+    ///
+    /// What came is no HTTP request: answer with [`refuse`], then close the stream. Whether the request asks
+    /// for a WebSocket is left to [`Request::upgrade`], so that one port can serve pages too.
+    pub fn receive(&mut self, rx: &mut ReceiveBuffer) -> Result<Option<Request>, HandshakeError> {
+        let Some(len) = self.search.find(rx)? else { return Ok(None) };
+        let request = Request::parse(&rx.unparsed()[..len], self.search.lines())?;
+        rx.skip(len);
+        Ok(Some(request))
+    }
+}
+
+/// An HTTP request that has not been answered.
+#[derive(Clone, Debug)]
+pub struct Request {
+    headers: Headers,
+    upgrade: Result<(), HandshakeError>,
+}
+
+impl Request {
+    fn parse(head: &[u8], lines: usize) -> Result<Self, HandshakeError> {
+        let mut fields = vec![httparse::EMPTY_HEADER; lines];
+        let mut parsed = httparse::Request::new(&mut fields);
+        match parsed.parse(head) {
+            Ok(httparse::Status::Complete(len)) if len == head.len() => {}
+            _ => return Err(HandshakeError::Malformed),
+        }
+        let headers = Headers::keep(head);
+        let upgrade = check_upgrade(&parsed);
+        Ok(Self { headers, upgrade })
+    }
+
+    /// The method; `GET` in a request for a WebSocket.
+    pub fn method(&self) -> &str {
+        self.headers.start().split(' ').next().unwrap_or_default()
+    }
+
+    /// The target as it stands in the request, as `/chat?room=1`.
+    pub fn target(&self) -> &str {
+        self.headers.start().split(' ').nth(1).unwrap_or_default()
+    }
+
+    /// The target without authority and query, as `/chat`.
+    pub fn path(&self) -> &str {
+        let path = self.origin_form();
+        path.split_once('?').map_or(path, |(path, _)| path)
+    }
+
+    /// What stands behind the `?` in the target.
+    pub fn query(&self) -> Option<&str> {
+        self.origin_form().split_once('?').map(|(_, query)| query)
+    }
+
+    /// The header fields.
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// The Origin: the site whose page asks, as browsers say it (section 10.2).
+    ///
+    /// A server that knows its users by cookies must look at it, or every page on the web may act for them.
+    pub fn origin(&self) -> Option<&str> {
+        self.headers.get_str("origin")
+    }
+
+    /// The subprotocols that the client speaks, the most wanted first.
+    pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
+        let values = self.headers.all("sec-websocket-protocol");
+        values.flat_map(elements).filter_map(|name| core::str::from_utf8(name).ok())
+    }
+
+    /// The extensions that the client offers, the most wanted first.
+    pub fn extensions(&self) -> impl Iterator<Item = Extension<'_>> {
+        let values = self.headers.all("sec-websocket-extensions");
+        values
+            .filter_map(|value| core::str::from_utf8(value).ok())
+            .flat_map(Extension::list)
+            .filter_map(Result::ok)
+    }
+
+    /// Whether this is a valid request for a WebSocket.
+    ///
+    /// # Errors
+    ///
+    /// The first rule of section 4.2.1 that it breaks; [`refuse`] writes the answer for it.
+    pub fn upgrade(&self) -> Result<(), HandshakeError> {
+        self.upgrade
+    }
+
+    /// Queues the answer that opens the connection (section 4.2.2).
+    ///
+    /// # Errors
+    ///
+    /// What [`upgrade`](Self::upgrade) says; [`HandshakeError::SubprotocolNotOffered`],
+    /// [`HandshakeError::ForbiddenHeader`] or [`HandshakeError::ReservedHeader`] for a response that must not
+    /// be sent. Nothing was queued.
+    pub fn accept(
+        &self,
+        response: &Response<'_>,
+        config: &Config,
+        tx: &mut SendBuffer,
+    ) -> Result<Connection, HandshakeError> {
+        self.upgrade?;
+        check_headers(response.headers)?;
+        if let Some(chosen) = response.subprotocol
+            && !self.subprotocols().any(|offered| offered == chosen)
+        {
+            return Err(HandshakeError::SubprotocolNotOffered);
+        }
+        let key = self.headers.get("sec-websocket-key").unwrap_or_default();
+        tx.push(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+        );
+        tx.push(b"Sec-WebSocket-Accept: ");
+        tx.push(&accept_bytes(key));
+        tx.push(b"\r\n");
+        if let Some(chosen) = response.subprotocol {
+            push_all(&["Sec-WebSocket-Protocol: ", chosen, "\r\n"], tx);
+        }
+        push_headers(response.headers, tx);
+        tx.push(b"\r\n");
+        Ok(Connection::server(config))
+    }
+
+    /// Queues another answer: a refusal, or the page that a plain request asks for. Close the stream after it;
+    /// what follows on it is not read as HTTP.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::ForbiddenStatus`], [`HandshakeError::ForbiddenHeader`] or
+    /// [`HandshakeError::ReservedHeader`] for an answer that must not be sent. Nothing was queued.
+    pub fn reject(
+        &self,
+        status: u16,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        tx: &mut SendBuffer,
+    ) -> Result<(), HandshakeError> {
+        check_headers(headers)?;
+        if !(200..=599).contains(&status) {
+            return Err(HandshakeError::ForbiddenStatus);
+        }
+        push_status(status, tx);
+        push_headers(headers, tx);
+        push_body("close", body, tx);
+        Ok(())
+    }
+
+    fn origin_form(&self) -> &str {
+        let target = self.target();
+        match target.split_once("://") {
+            Some((scheme, rest)) if !scheme.contains('/') => {
+                rest.find(['/', '?']).map_or("/", |start| &rest[start..])
+            }
+            _ => target,
+        }
+    }
+}
+
+/// What a server adds to its acceptance.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Response<'a> {
+    /// The subprotocol it chose, one of [`Request::subprotocols`].
+    pub subprotocol: Option<&'a str>,
+    /// Further header fields, as cookies.
+    pub headers: &'a [(&'a str, &'a str)],
+}
+
+/// Queues the answer to a request that broke a rule; nothing where the client was not at fault.
+///
+/// Its size depends on the rule alone, and it repeats nothing of the request.
+pub fn refuse(error: HandshakeError, tx: &mut SendBuffer) {
+    let Some(status) = error.status() else { return };
+    push_status(status, tx);
+    let connection = match status {
+        405 => {
+            tx.push(b"Allow: GET\r\n");
+            "close"
+        }
+        426 => {
+            // Section 4.4: "a |Sec-WebSocket-Version| header field indicating the version(s)".
+            tx.push(b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+            "Upgrade, close"
+        }
+        _ => "close",
+    };
+    let mut body = error.to_string();
+    body.push('\n');
+    tx.push(b"Content-Type: text/plain\r\n");
+    push_body(connection, body.as_bytes(), tx);
+}
+
+/// Queues the answer to a request that took too long: 408.
+pub fn refuse_late(tx: &mut SendBuffer) {
+    push_status(408, tx);
+    push_body("close", b"", tx);
+}
+
+fn push_status(status: u16, tx: &mut SendBuffer) {
+    let reason = match status {
+        200 => "OK",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        414 => "URI Too Long",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        503 => "Service Unavailable",
+        _ => "", // "A client SHOULD ignore the reason-phrase" (RFC 9112, section 4)
+    };
+    push_all(&["HTTP/1.1 ", &status.to_string(), " ", reason, "\r\n"], tx);
+}
+
+fn push_body(connection: &str, body: &[u8], tx: &mut SendBuffer) {
+    let length = body.len().to_string();
+    push_all(&["Connection: ", connection, "\r\nContent-Length: ", &length, "\r\n\r\n"], tx);
+    tx.push(body);
+}
+
+/// The client's obligations (section 4.2.1), in the order of the errors' severity: what HTTP forbids first.
+fn check_upgrade(request: &httparse::Request<'_, '_>) -> Result<(), HandshakeError> {
+    if request.version != Some(1) {
+        return Err(HandshakeError::NotHttp11);
+    }
+    let mut seen = Seen::default();
+    for field in request.headers.iter() {
+        seen.note(field)?;
+    }
+    if seen.host != 1 {
+        return Err(HandshakeError::BadHost);
+    }
+    if request.method != Some("GET") {
+        return Err(HandshakeError::MethodNotGet);
+    }
+    check_target(request.path.unwrap_or_default())?;
+    if seen.body {
+        return Err(HandshakeError::UnexpectedBody);
+    }
+    if !seen.upgrade {
+        return Err(HandshakeError::NoUpgrade);
+    }
+    if !seen.connection {
+        return Err(HandshakeError::NoConnectionUpgrade);
+    }
+    match (seen.versions, seen.version_13) {
+        (0, _) | (1, false) => return Err(HandshakeError::UnsupportedVersion),
+        (1, true) => {}
+        _ => return Err(HandshakeError::RepeatedVersion),
+    }
+    if (seen.keys, seen.key_is_good) != (1, true) {
+        return Err(HandshakeError::BadKey);
+    }
+    check_subprotocols(request)
+}
+
+/// `GET http://host/path` is for proxies, but "a server MUST accept the absolute-form" (RFC 9112, 3.2.2).
+fn check_target(target: &str) -> Result<(), HandshakeError> {
+    let absolute = |scheme: &str| {
+        let prefix = target.get(..scheme.len())?;
+        let rest = target.get(scheme.len()..)?;
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        (prefix.eq_ignore_ascii_case(scheme) && is_host(&rest[..end])).then_some(())
+    };
+    let schemes = ["http://", "https://", "ws://", "wss://"];
+    let good = is_origin_form(target)
+        || schemes.into_iter().any(|scheme| absolute(scheme).is_some())
+            && is_visible_without_fragment(target);
+    if good { Ok(()) } else { Err(HandshakeError::BadTarget) }
+}
+
+/// What was seen of the header fields that matter.
+#[derive(Default)]
+struct Seen {
+    host: usize,
+    upgrade: bool,
+    connection: bool,
+    versions: usize,
+    version_13: bool,
+    keys: usize,
+    key_is_good: bool,
+    body: bool,
+}
+
+impl Seen {
+    fn note(&mut self, field: &httparse::Header<'_>) -> Result<(), HandshakeError> {
+        let value = field.value.trim_ascii();
+        let is = |name: &str| field.name.eq_ignore_ascii_case(name);
+        // The length tells most names apart without looking at them.
+        match field.name.len() {
+            4 if is("host") => {
+                self.host += 1;
+                if !core::str::from_utf8(value).is_ok_and(is_host) {
+                    return Err(HandshakeError::BadHost);
+                }
+            }
+            7 if is("upgrade") => self.upgrade |= names(value, "websocket"),
+            10 if is("connection") => self.connection |= names(value, "upgrade"),
+            21 if is("sec-websocket-version") => {
+                self.versions += 1;
+                self.version_13 = value == b"13";
+            }
+            17 if is("sec-websocket-key") => {
+                self.keys += 1;
+                self.key_is_good = is_key(value);
+            }
+            14 if is("content-length") => self.body |= value != b"0",
+            17 if is("transfer-encoding") => self.body = true,
+            24 if is("sec-websocket-extensions") => {
+                let list =
+                    core::str::from_utf8(value).map_err(|_| HandshakeError::BadExtensions)?;
+                if !Extension::list(list).all(|extension| extension.is_ok()) {
+                    return Err(HandshakeError::BadExtensions);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// "A base64-encoded value that, when decoded, is 16 bytes in length"; unused bits must be zero, so that a
+/// nonce has one spelling.
+fn is_key(value: &[u8]) -> bool {
+    let mut nonce = [0; 18]; // what 24 characters could hold
+    value.len() == 24 && BASE64.decode_slice(value, &mut nonce) == Ok(16)
+}
+
+/// "The elements that comprise this value MUST be non-empty strings" of token characters, "and MUST all be
+/// unique strings" (section 4.1).
+fn check_subprotocols(request: &httparse::Request<'_, '_>) -> Result<(), HandshakeError> {
+    let is_list =
+        |field: &&httparse::Header<'_>| field.name.eq_ignore_ascii_case("sec-websocket-protocol");
+    let mut offered = vec![];
+    for name in request.headers.iter().filter(is_list).flat_map(|field| elements(field.value)) {
+        if !core::str::from_utf8(name).is_ok_and(is_token) {
+            return Err(HandshakeError::BadSubprotocols);
+        }
+        offered.push(name);
+    }
+    offered.sort_unstable();
+    match offered.windows(2).any(|pair| pair[0] == pair[1]) {
+        true => Err(HandshakeError::BadSubprotocols),
+        false => Ok(()),
+    }
+}
