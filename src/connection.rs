@@ -13,6 +13,8 @@ mod prepared;
 mod reply;
 
 pub use event::{Chunk, Event, Payload};
+pub use incoming::Incoming;
+pub use outgoing::Outgoing;
 pub use prepared::Prepared;
 
 use core::time::Duration;
@@ -21,9 +23,6 @@ use crate::buffer::{ReceiveBuffer, SendBuffer, Transmit};
 use crate::close::CloseFrame;
 use crate::config::Config;
 use crate::error::{ProtocolError, SendError, TimedOut};
-use crate::frame::Opcode;
-pub(crate) use incoming::Incoming;
-pub(crate) use outgoing::Outgoing;
 
 /// Which end of the connection this is. A client masks what it sends, a server must not (section 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,7 +96,6 @@ pub enum Transport {
 /// ```
 #[derive(Debug)]
 pub struct Connection {
-    role: Role,
     incoming: Incoming,
     outgoing: Outgoing,
 }
@@ -116,24 +114,25 @@ impl Connection {
     fn new(role: Role, masking_keys: Option<MaskingKeys>, config: &Config) -> Self {
         let incoming = Incoming::new(role, &config.limits);
         let outgoing = Outgoing::new(masking_keys, config);
-        Self { role, incoming, outgoing }
+        Self { incoming, outgoing }
     }
 
     /// Which end this is.
     pub fn role(&self) -> Role {
-        self.role
+        self.outgoing.role()
     }
 
     /// How far the closing handshake has come.
     pub fn state(&self) -> State {
-        let sent = self.outgoing.close_sent();
-        let over = self.incoming.is_closed() || self.incoming.failure().is_some();
-        match (sent, over) {
-            (true, true) => State::Closed,
-            (false, false) if !self.outgoing.is_closing() => State::Open,
-            _ if self.outgoing.has_ended() => State::Closed,
-            _ => State::Closing,
-        }
+        self.outgoing.state()
+    }
+
+    /// The two halves, each for one thread.
+    ///
+    /// The reading half unmasks and checks on its own; only when something is due does it need the other
+    /// one, for [`Outgoing::answer`].
+    pub fn split(self) -> (Incoming, Outgoing) {
+        (self.incoming, self.outgoing)
     }
 
     /// Looks for the next event; whether there is one for [`next_event`](Self::next_event) to lend.
@@ -145,7 +144,9 @@ impl Connection {
     ///
     /// The peer broke a rule; the same error comes again at every call.
     pub fn advance(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
-        self.incoming.advance(rx)
+        let found = self.incoming.advance(rx);
+        self.answer();
+        found
     }
 
     /// The next message or control frame; `None` asks for more bytes.
@@ -160,7 +161,9 @@ impl Connection {
         &mut self,
         rx: &'b mut ReceiveBuffer,
     ) -> Result<Option<Event<'b>>, ProtocolError> {
-        self.incoming.next_event(rx)
+        let found = self.incoming.next_event(rx);
+        self.answer();
+        found
     }
 
     /// Looks for the next piece; whether there is one for [`next_chunk`](Self::next_chunk) to lend.
@@ -169,7 +172,9 @@ impl Connection {
     ///
     /// As of [`advance`](Self::advance).
     pub fn advance_chunk(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
-        self.incoming.advance_chunk(rx)
+        let found = self.incoming.advance_chunk(rx);
+        self.answer();
+        found
     }
 
     /// The next piece of a message that is here, or a control frame; `None` asks for more bytes.
@@ -184,7 +189,9 @@ impl Connection {
         &mut self,
         rx: &'b mut ReceiveBuffer,
     ) -> Result<Option<Chunk<'b>>, ProtocolError> {
-        self.incoming.next_chunk(rx)
+        let found = self.incoming.next_chunk(rx);
+        self.answer();
+        found
     }
 
     /// Says that the stream has ended and no more bytes come.
@@ -195,7 +202,9 @@ impl Connection {
     /// connection has failed before.
     pub fn handle_eof(&mut self) -> Result<(), ProtocolError> {
         self.outgoing.end();
-        self.incoming.handle_eof()
+        let handled = self.incoming.handle_eof();
+        self.answer();
+        handled
     }
 
     /// Sends a text message.
@@ -232,10 +241,9 @@ impl Connection {
     /// As of [`send_text`](Self::send_text).
     pub fn send<'t, 'p>(
         &mut self,
-        message: Payload<'p>,
+        message: impl Into<Payload<'p>>,
         tx: &'t mut SendBuffer,
     ) -> Result<Transmit<'t, 'p>, SendError> {
-        self.take_reply();
         self.outgoing.send(message, tx)
     }
 
@@ -253,8 +261,7 @@ impl Connection {
         fin: bool,
         tx: &'t mut SendBuffer,
     ) -> Result<Transmit<'t, 'p>, SendError> {
-        self.take_reply();
-        self.outgoing.send_fragment(payload.into(), fin, tx)
+        self.outgoing.send_fragment(payload, fin, tx)
     }
 
     /// Sends a message that was encoded before.
@@ -267,7 +274,6 @@ impl Connection {
         message: &'p Prepared,
         tx: &'t mut SendBuffer,
     ) -> Result<Transmit<'t, 'p>, SendError> {
-        self.take_reply();
         self.outgoing.send_prepared(message, tx)
     }
 
@@ -282,8 +288,7 @@ impl Connection {
         payload: &[u8],
         tx: &'t mut SendBuffer,
     ) -> Result<Transmit<'t, 'static>, SendError> {
-        self.take_reply();
-        self.outgoing.send_control(Opcode::Ping, payload, tx)
+        self.outgoing.ping(payload, tx)
     }
 
     /// Sends a pong that nobody asked for (section 5.5.3). Pings are answered without it.
@@ -296,8 +301,7 @@ impl Connection {
         payload: &[u8],
         tx: &'t mut SendBuffer,
     ) -> Result<Transmit<'t, 'static>, SendError> {
-        self.take_reply();
-        self.outgoing.send_control(Opcode::Pong, payload, tx)
+        self.outgoing.pong(payload, tx)
     }
 
     /// Starts the closing handshake (section 7.1.2). Events go on until the peer's Close comes.
@@ -311,7 +315,6 @@ impl Connection {
         frame: Option<CloseFrame<'_>>,
         tx: &'t mut SendBuffer,
     ) -> Result<Transmit<'t, 'static>, SendError> {
-        self.take_reply();
         self.outgoing.close(frame, tx)
     }
 
@@ -320,21 +323,12 @@ impl Connection {
     /// Of several pings only the latest is answered (section 5.5.3), and none while the queue stands at
     /// its high-water mark: a peer that pings and never reads grows nothing.
     pub fn poll_transmit(&mut self, tx: &mut SendBuffer) {
-        self.take_reply();
         self.outgoing.poll_transmit(tx);
     }
 
     /// What to do with the stream. Look after [`poll_transmit`](Self::poll_transmit).
     pub fn transport(&self) -> Transport {
-        let failed = self.incoming.failure().is_some();
-        match self.role {
-            _ if self.outgoing.has_ended() => Transport::Close,
-            _ if !self.outgoing.close_sent() => Transport::Keep,
-            _ if failed => Transport::ShutDown,
-            _ if !self.incoming.is_closed() => Transport::Keep,
-            Role::Server => Transport::ShutDown,
-            Role::Client => Transport::AwaitEof,
-        }
+        self.outgoing.transport()
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) if nothing happens before, as a time since
@@ -345,8 +339,7 @@ impl Connection {
         rx: &ReceiveBuffer,
         tx: &SendBuffer,
     ) -> Option<Duration> {
-        self.take_reply();
-        self.outgoing.poll_timeout(now, rx.received(), tx)
+        self.outgoing.poll_timeout(now, Some(rx.received()), tx)
     }
 
     /// Does what is due at `now`: a ping for [`poll_transmit`](Self::poll_transmit) to queue, or an end.
@@ -363,22 +356,17 @@ impl Connection {
         rx: &ReceiveBuffer,
         tx: &SendBuffer,
     ) -> Result<(), TimedOut> {
-        self.take_reply();
-        let handled = self.outgoing.handle_timeout(now, rx.received(), tx);
-        if handled.is_err() {
-            let over = self.incoming.is_closed() || self.incoming.failure().is_some();
-            self.outgoing.end();
-            if over && tx.is_empty() {
-                return Ok(());
-            }
-        }
-        handled
+        self.outgoing.handle_timeout(now, Some(rx.received()), tx)
     }
 
-    fn take_reply(&mut self) {
-        let due = self.incoming.reply_mut();
-        if due.is_due() {
-            self.outgoing.reply_mut().merge(due);
+    #[cfg(feature = "std")]
+    pub(crate) fn unite(incoming: Incoming, outgoing: Outgoing) -> Self {
+        Self { incoming, outgoing }
+    }
+
+    fn answer(&mut self) {
+        if self.incoming.has_reply() {
+            self.outgoing.answer(&mut self.incoming);
         }
     }
 }

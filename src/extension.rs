@@ -17,6 +17,9 @@ pub struct Extension<'h> {
     parameters: &'h str,
 }
 
+/// A parameter of an extension: its name, and its value if it has one.
+pub type Parameter<'h> = (&'h str, Option<Cow<'h, str>>);
+
 /// A header that does not follow the grammar: "the recipient of such malformed data MUST immediately
 /// _Fail the WebSocket Connection_".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +45,8 @@ impl<'h> Extension<'h> {
         })
     }
 
-    /// The parameters in order: a name, and a value if it has one.
-    pub fn parameters(&self) -> impl Iterator<Item = (&'h str, Option<Cow<'h, str>>)> + use<'h> {
+    /// The parameters, in order.
+    pub fn parameters(&self) -> impl Iterator<Item = Parameter<'h>> + use<'h> {
         let mut scanner = Scanner { rest: self.parameters };
         core::iter::from_fn(move || scanner.parameter().ok().flatten())
     }
@@ -66,7 +69,7 @@ impl<'h> Scanner<'h> {
         }
     }
 
-    fn parameter(&mut self) -> Result<Option<(&'h str, Option<Cow<'h, str>>)>, Malformed> {
+    fn parameter(&mut self) -> Result<Option<Parameter<'h>>, Malformed> {
         self.skip_space();
         if !self.eat(';') {
             return Ok(None);

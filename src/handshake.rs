@@ -18,7 +18,7 @@ use sha1::{Digest, Sha1};
 use crate::buffer::SendBuffer;
 use crate::extension::is_token_byte;
 
-pub use crate::extension::Extension;
+pub use crate::extension::{Extension, Parameter};
 pub use head::Headers;
 
 /// Why an opening handshake fails.

@@ -12,8 +12,8 @@ use crate::error::TimedOut;
 /// What a connection looks like at some moment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Observed {
-    /// Bytes that came since the start.
-    pub(crate) received: u64,
+    /// Bytes that came since the start; `None` while nobody reads, when silence says nothing.
+    pub(crate) received: Option<u64>,
     /// Bytes that went out since the start.
     pub(crate) sent: u64,
     /// Whether more is to go out.
@@ -56,6 +56,7 @@ impl Timing {
         let stalled = deadline(self.stalled, send);
         let other = match (self.closing, self.pinged) {
             (Some(since), _) => deadline(Some(since), close),
+            (None, _) if seen.received.is_none() => None,
             (None, Some(since)) => deadline(Some(since), pong),
             (None, None) => deadline(self.heard, keepalive),
         };
@@ -77,7 +78,7 @@ impl Timing {
         if passed(self.stalled, send) {
             return Err(TimedOut::Send);
         }
-        if self.closing.is_some() {
+        if self.closing.is_some() || seen.received.is_none() {
             return Ok(false);
         }
         if self.pinged.is_some() {
@@ -91,8 +92,10 @@ impl Timing {
     }
 
     fn observe(&mut self, now: Duration, seen: Observed) {
-        if self.received != seen.received || self.heard.is_none() {
-            self.received = seen.received;
+        if let Some(received) = seen.received
+            && (self.received != received || self.heard.is_none())
+        {
+            self.received = received;
             self.heard = Some(now);
             self.pinged = None;
         }
@@ -117,7 +120,7 @@ fn deadline(since: Option<Duration>, after: Option<Duration>) -> Option<Duration
 mod tests {
     use super::*;
 
-    const QUIET: Observed = Observed { received: 0, sent: 0, queued: false, closing: false };
+    const QUIET: Observed = Observed { received: Some(0), sent: 0, queued: false, closing: false };
 
     fn secs(n: u64) -> Duration {
         Duration::from_secs(n)
@@ -143,7 +146,7 @@ mod tests {
         let mut timing = timing();
         timing.poll(secs(0), QUIET);
         assert_eq!(timing.handle(secs(30), QUIET), Ok(true));
-        let seen = Observed { received: 1, ..QUIET };
+        let seen = Observed { received: Some(1), ..QUIET };
         assert_eq!(
             timing.handle(secs(50), seen),
             Ok(false),
@@ -155,7 +158,7 @@ mod tests {
     #[test]
     fn a_peer_that_takes_a_byte_now_and_then_is_not_stalled() {
         let mut timing = timing();
-        let queued = |sent, received| Observed { sent, received, queued: true, closing: false };
+        let queued = |sent, received| Observed { sent, received: Some(received), queued: true, closing: false };
         assert_eq!(timing.poll(secs(0), queued(0, 0)), Some(secs(30)));
         assert_eq!(timing.handle(secs(29), queued(1, 1)), Ok(false));
         assert_eq!(timing.handle(secs(58), queued(1, 2)), Ok(false));
@@ -166,10 +169,21 @@ mod tests {
     #[test]
     fn a_close_has_its_own_deadline_whatever_still_comes() {
         let mut timing = timing();
-        let closing = |received| Observed { received, closing: true, ..QUIET };
+        let closing = |received| Observed { received: Some(received), closing: true, ..QUIET };
         assert_eq!(timing.poll(secs(5), closing(0)), Some(secs(15)));
         assert_eq!(timing.poll(secs(14), closing(1_000)), Some(secs(15)));
         assert_eq!(timing.handle(secs(15), closing(1_000)), Err(TimedOut::Close));
+    }
+
+    #[test]
+    fn silence_says_nothing_while_nobody_reads() {
+        let mut timing = timing();
+        let unread = Observed { received: None, ..QUIET };
+        timing.poll(secs(0), QUIET);
+        assert_eq!(timing.poll(secs(1), unread), None);
+        assert_eq!(timing.handle(secs(1_000), unread), Ok(false));
+        assert_eq!(timing.handle(secs(1_000), QUIET), Ok(true), "now it is asked about");
+        assert_eq!(timing.handle(secs(2_000), unread), Ok(false));
     }
 
     #[test]
@@ -177,7 +191,7 @@ mod tests {
         let mut timeouts = Timeouts::default();
         (timeouts.keepalive, timeouts.close, timeouts.send) = (None, None, Some(Duration::MAX));
         let mut timing = Timing::new(&timeouts);
-        let all = Observed { received: 1, sent: 1, queued: true, closing: true };
+        let all = Observed { received: Some(1), sent: 1, queued: true, closing: true };
         assert_eq!(timing.poll(secs(1), all), None);
         assert_eq!(timing.handle(secs(1_000_000), all), Ok(false));
     }

@@ -98,9 +98,23 @@ impl ReceiveBuffer {
 
     /// Gives the memory back if nothing is held, as while a connection is idle.
     pub fn release(&mut self) {
-        if self.is_empty() {
-            (self.storage, self.kept, self.unparsed) = Default::default();
+        drop(self.detach());
+    }
+
+    /// Uses `storage`, of at least the capacity, if no memory was taken yet.
+    pub fn attach(&mut self, storage: Vec<u8>) {
+        if self.storage.is_empty() && storage.len() >= self.capacity {
+            self.storage = storage;
         }
+    }
+
+    /// The memory, if nothing is held: for [`attach`](Self::attach), here or in another buffer.
+    pub fn detach(&mut self) -> Option<Vec<u8>> {
+        if !self.is_empty() || self.storage.is_empty() {
+            return None;
+        }
+        (self.kept, self.unparsed) = (0..0, 0..0);
+        Some(core::mem::take(&mut self.storage))
     }
 
     pub(crate) fn unparsed_mut(&mut self) -> &mut [u8] {

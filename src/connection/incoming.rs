@@ -6,7 +6,7 @@
 
 use super::Role;
 use super::event::{Chunk, Event};
-use super::reply::Reply;
+use super::reply::{Ending, Reply};
 use crate::buffer::ReceiveBuffer;
 use crate::close::CloseFrame;
 use crate::config::Limits;
@@ -15,8 +15,12 @@ use crate::frame::{FirstTwo, FrameHeader, Opcode};
 use crate::mask::Mask;
 use crate::utf8;
 
+/// The reading half of a connection, for one thread; see [`Connection::split`](crate::Connection::split).
+///
+/// Its methods are those of [`Connection`](crate::Connection) that read. What they make due is handed
+/// over with [`Outgoing::answer`](crate::Outgoing::answer) as long as [`has_reply`](Self::has_reply).
 #[derive(Debug)]
-pub(crate) struct Incoming {
+pub struct Incoming {
     role: Role,
     max_message: u64,
     max_frame: u64,
@@ -91,7 +95,12 @@ impl Incoming {
         }
     }
 
-    pub(crate) fn advance(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
+    /// As [`Connection::advance`](crate::Connection::advance).
+    ///
+    /// # Errors
+    ///
+    /// The peer broke a rule; the same error comes again at every call.
+    pub fn advance(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
         // What is kept of a message read in pieces so far becomes a part of the rest.
         if let Some(Ready::Piece { last, .. }) = self.ready {
             self.ready = last.then_some(Ready::Message);
@@ -99,11 +108,21 @@ impl Incoming {
         self.advance_by(Portion::Whole, rx)
     }
 
-    pub(crate) fn advance_chunk(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
+    /// As [`Connection::advance_chunk`](crate::Connection::advance_chunk).
+    ///
+    /// # Errors
+    ///
+    /// As of [`advance`](Self::advance).
+    pub fn advance_chunk(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
         self.advance_by(Portion::Pieces, rx)
     }
 
-    pub(crate) fn next_event<'b>(
+    /// As [`Connection::next_event`](crate::Connection::next_event).
+    ///
+    /// # Errors
+    ///
+    /// As of [`advance`](Self::advance).
+    pub fn next_event<'b>(
         &mut self,
         rx: &'b mut ReceiveBuffer,
     ) -> Result<Option<Event<'b>>, ProtocolError> {
@@ -130,7 +149,12 @@ impl Incoming {
         }))
     }
 
-    pub(crate) fn next_chunk<'b>(
+    /// As [`Connection::next_chunk`](crate::Connection::next_chunk).
+    ///
+    /// # Errors
+    ///
+    /// As of [`advance`](Self::advance).
+    pub fn next_chunk<'b>(
         &mut self,
         rx: &'b mut ReceiveBuffer,
     ) -> Result<Option<Chunk<'b>>, ProtocolError> {
@@ -159,33 +183,29 @@ impl Incoming {
         }
     }
 
-    pub(crate) fn handle_eof(&mut self) -> Result<(), ProtocolError> {
+    /// As [`Connection::handle_eof`](crate::Connection::handle_eof); tell
+    /// [`Outgoing::end`](crate::Outgoing::end) too.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::UnexpectedEof`] without a Close frame of the peer; the error with which the
+    /// connection has failed before.
+    pub fn handle_eof(&mut self) -> Result<(), ProtocolError> {
         match self.stage {
             Stage::Closed => Ok(()),
             Stage::Failed(error) => Err(error),
-            Stage::Header | Stage::Payload(_) => {
-                self.stage = Stage::Failed(ProtocolError::UnexpectedEof);
-                Err(ProtocolError::UnexpectedEof)
-            }
+            Stage::Header | Stage::Payload(_) => Err(self.fail(ProtocolError::UnexpectedEof)),
         }
     }
 
-    /// The pong and the Close that are due because of what came.
-    pub(crate) fn reply_mut(&mut self) -> &mut Reply {
+    /// Whether a pong or a Close is due because of what came.
+    pub fn has_reply(&self) -> bool {
+        self.reply.is_due()
+    }
+
+    /// What is due.
+    pub(super) fn reply_mut(&mut self) -> &mut Reply {
         &mut self.reply
-    }
-
-    /// Whether the peer's Close frame came.
-    pub(crate) fn is_closed(&self) -> bool {
-        matches!(self.stage, Stage::Closed)
-    }
-
-    /// Why the connection has failed.
-    pub(crate) fn failure(&self) -> Option<ProtocolError> {
-        match self.stage {
-            Stage::Failed(error) => Some(error),
-            _ => None,
-        }
     }
 
     fn advance_by(&mut self, by: Portion, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
@@ -281,7 +301,8 @@ impl Incoming {
         match frame.opcode {
             Opcode::Ping => self.reply.pong_with(body),
             Opcode::Close => {
-                self.reply.close_with(CloseFrame::decode(body)?.map(|frame| frame.code));
+                let code = CloseFrame::decode(body)?.map(|frame| frame.code);
+                self.reply.end_with(Ending::Closed(code));
                 self.stage = Stage::Closed;
             }
             _ => {}
@@ -345,7 +366,7 @@ impl Incoming {
     /// Fails the connection (section 7.1.7).
     fn fail(&mut self, error: ProtocolError) -> ProtocolError {
         self.stage = Stage::Failed(error);
-        self.reply.close_with(Some(error.close_code()));
+        self.reply.end_with(Ending::Failed(error));
         error
     }
 }

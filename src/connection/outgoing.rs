@@ -2,20 +2,24 @@
 
 use core::time::Duration;
 
-use super::MaskingKeys;
 use super::event::Payload;
+use super::incoming::Incoming;
 use super::prepared::Prepared;
-use super::reply::Reply;
+use super::reply::{Ending, Reply};
+use super::{MaskingKeys, Role, State, Transport};
 use crate::buffer::{SendBuffer, Transmit};
 use crate::close::{CloseCode, CloseFrame};
 use crate::config::Config;
-use crate::error::{SendError, TimedOut};
+use crate::error::{ProtocolError, SendError, TimedOut};
 use crate::frame::{FrameHeader, Opcode};
 use crate::mask::Mask;
 use crate::timing::{Observed, Timing};
 
+/// The writing half of a connection, for one thread; see [`Connection::split`](crate::Connection::split).
+///
+/// Its methods are those of [`Connection`](crate::Connection) that write, and those that keep the time.
 #[derive(Debug)]
-pub(crate) struct Outgoing {
+pub struct Outgoing {
     /// Where a client's keys come from; a server masks nothing.
     masking_keys: Option<MaskingKeys>,
     high_water: usize,
@@ -40,7 +44,7 @@ impl Outgoing {
     pub(crate) fn new(masking_keys: Option<MaskingKeys>, config: &Config) -> Self {
         Self {
             masking_keys,
-            high_water: config.limits.send_queue,
+            high_water: config.limits.send_queue.max(1),
             open: None,
             reply: Reply::default(),
             keepalive_due: false,
@@ -50,23 +54,35 @@ impl Outgoing {
         }
     }
 
-    pub(crate) fn send<'t, 'p>(
+    /// As [`Connection::send`](crate::Connection::send).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send<'t, 'p>(
         &mut self,
-        message: Payload<'p>,
+        message: impl Into<Payload<'p>>,
         tx: &'t mut SendBuffer,
     ) -> Result<Transmit<'t, 'p>, SendError> {
         self.check_open(tx)?;
         self.check_no_message()?;
+        let message = message.into();
         self.frame(true, opcode_of(message), message.as_bytes(), tx)
     }
 
-    pub(crate) fn send_fragment<'t, 'p>(
+    /// As [`Connection::send_fragment`](crate::Connection::send_fragment).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send_fragment<'t, 'p>(
         &mut self,
-        payload: Payload<'p>,
+        payload: impl Into<Payload<'p>>,
         fin: bool,
         tx: &'t mut SendBuffer,
     ) -> Result<Transmit<'t, 'p>, SendError> {
         self.check_open(tx)?;
+        let payload = payload.into();
         let began_with = opcode_of(payload);
         let opcode = match self.open {
             None => began_with,
@@ -78,7 +94,12 @@ impl Outgoing {
         Ok(transmit)
     }
 
-    pub(crate) fn send_prepared<'t, 'p>(
+    /// As [`Connection::send_prepared`](crate::Connection::send_prepared).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send_prepared<'t, 'p>(
         &mut self,
         message: &'p Prepared,
         tx: &'t mut SendBuffer,
@@ -91,25 +112,48 @@ impl Outgoing {
         }
     }
 
-    /// Sends a ping or a pong.
-    pub(crate) fn send_control<'t>(
+    /// As [`Connection::ping`](crate::Connection::ping).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn ping<'t>(
         &mut self,
-        opcode: Opcode,
         payload: &[u8],
         tx: &'t mut SendBuffer,
     ) -> Result<Transmit<'t, 'static>, SendError> {
         self.check_open(tx)?;
-        self.control(opcode, payload, tx)?;
+        self.control(Opcode::Ping, payload, tx)?;
         Ok(tx.transmit())
     }
 
-    pub(crate) fn close<'t>(
+    /// As [`Connection::pong`](crate::Connection::pong).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn pong<'t>(
+        &mut self,
+        payload: &[u8],
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'static>, SendError> {
+        self.check_open(tx)?;
+        self.control(Opcode::Pong, payload, tx)?;
+        Ok(tx.transmit())
+    }
+
+    /// As [`Connection::close`](crate::Connection::close).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn close<'t>(
         &mut self,
         frame: Option<CloseFrame<'_>>,
         tx: &'t mut SendBuffer,
     ) -> Result<Transmit<'t, 'static>, SendError> {
         self.poll_transmit(tx);
-        if self.is_closing() || self.ended {
+        if self.is_closing() {
             return Err(SendError::Closing);
         }
         let mut body = [0; FrameHeader::MAX_CONTROL];
@@ -124,66 +168,102 @@ impl Outgoing {
         Ok(tx.transmit())
     }
 
-    /// Queues the replies that are due: pongs and pings while the queue is below its mark, Close always.
+    /// Takes over what has become due in the reading half: a pong, a Close.
+    pub fn answer(&mut self, incoming: &mut Incoming) {
+        self.reply.merge(incoming.reply_mut());
+    }
+
+    /// Says that the stream has ended, or that nobody waits for it any more.
+    pub fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// As [`Connection::poll_transmit`](crate::Connection::poll_transmit).
     ///
-    /// Without randomness for a key they stay due.
-    pub(crate) fn poll_transmit(&mut self, tx: &mut SendBuffer) {
+    /// Without randomness for a masking key what is due stays due.
+    pub fn poll_transmit(&mut self, tx: &mut SendBuffer) {
         if self.close_sent {
             return;
         }
         if tx.len() < self.high_water {
             self.queue_pong_and_ping(tx);
         }
-        if let Some(code) = self.reply.close() {
-            let body = code.map(|CloseCode(code)| code.to_be_bytes());
-            let body = body.as_ref().map_or(&[][..], |body| &body[..]);
-            self.close_sent = self.control(Opcode::Close, body, tx).is_ok();
+        let code = match self.reply.ending() {
+            None | Some(Ending::Failed(ProtocolError::UnexpectedEof)) => return,
+            Some(Ending::Closed(code)) => code,
+            Some(Ending::Failed(error)) => Some(error.close_code()),
+        };
+        let body = code.map(|CloseCode(code)| code.to_be_bytes());
+        let body = body.as_ref().map_or(&[][..], |body| &body[..]);
+        self.close_sent = self.control(Opcode::Close, body, tx).is_ok();
+    }
+
+    /// As [`Connection::state`](crate::Connection::state).
+    pub fn state(&self) -> State {
+        match (self.close_sent, self.reply.ending()) {
+            _ if self.ended => State::Closed,
+            (false, None) => State::Open,
+            (true, Some(_)) => State::Closed,
+            _ => State::Closing,
         }
     }
 
-    pub(crate) fn reply_mut(&mut self) -> &mut Reply {
-        &mut self.reply
+    /// As [`Connection::transport`](crate::Connection::transport).
+    pub fn transport(&self) -> Transport {
+        match (self.role(), self.reply.ending()) {
+            _ if self.ended => Transport::Close,
+            _ if !self.close_sent => Transport::Keep,
+            (_, None) => Transport::Keep,
+            (Role::Client, Some(Ending::Closed(_))) => Transport::AwaitEof,
+            _ => Transport::ShutDown,
+        }
     }
 
-    pub(crate) fn close_sent(&self) -> bool {
-        self.close_sent
-    }
-
-    pub(crate) fn has_ended(&self) -> bool {
-        self.ended
-    }
-
-    pub(crate) fn end(&mut self) {
-        self.ended = true;
-    }
-
-    /// Whether our Close frame is sent or due.
-    pub(crate) fn is_closing(&self) -> bool {
-        self.close_sent || self.reply.close().is_some()
-    }
-
-    pub(crate) fn poll_timeout(
+    /// As [`Connection::poll_timeout`](crate::Connection::poll_timeout); `received` counts the bytes that have come,
+    /// [`ReceiveBuffer::received`](crate::ReceiveBuffer::received), and is `None` if the caller waits without reading.
+    pub fn poll_timeout(
         &mut self,
         now: Duration,
-        received: u64,
+        received: Option<u64>,
         tx: &SendBuffer,
     ) -> Option<Duration> {
         let seen = self.observed(received, tx);
         self.timing.poll(now, seen)
     }
 
-    pub(crate) fn handle_timeout(
+    /// As [`Connection::handle_timeout`](crate::Connection::handle_timeout).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn handle_timeout(
         &mut self,
         now: Duration,
-        received: u64,
+        received: Option<u64>,
         tx: &SendBuffer,
     ) -> Result<(), TimedOut> {
         let seen = self.observed(received, tx);
-        self.keepalive_due |= self.timing.handle(now, seen)?;
+        match self.timing.handle(now, seen) {
+            Ok(ping) => self.keepalive_due |= ping,
+            Err(error) => {
+                let over = self.state() == State::Closed && tx.is_empty();
+                self.ended = true;
+                return if over { Ok(()) } else { Err(error) };
+            }
+        }
         Ok(())
     }
 
-    fn observed(&self, received: u64, tx: &SendBuffer) -> Observed {
+    pub(super) fn role(&self) -> Role {
+        if self.masking_keys.is_some() { Role::Client } else { Role::Server }
+    }
+
+    /// Whether no more messages may be sent.
+    fn is_closing(&self) -> bool {
+        self.close_sent || self.reply.ending().is_some() || self.ended
+    }
+
+    fn observed(&self, received: Option<u64>, tx: &SendBuffer) -> Observed {
         let (sent, queued) = (tx.sent(), !tx.is_empty());
         Observed { received, sent, queued, closing: self.is_closing() }
     }
@@ -204,7 +284,7 @@ impl Outgoing {
 
     fn check_open(&mut self, tx: &mut SendBuffer) -> Result<(), SendError> {
         self.poll_transmit(tx);
-        if self.is_closing() || self.ended {
+        if self.is_closing() {
             return Err(SendError::Closing);
         }
         if tx.len() >= self.high_water {

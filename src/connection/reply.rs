@@ -4,56 +4,62 @@ use alloc::vec::Vec;
 use core::mem;
 
 use crate::close::CloseCode;
+use crate::error::ProtocolError;
 
-/// A pong and a Close that are due; at most one of each, so a flood of pings grows nothing.
+/// A pong that is due, and how the peer's side ended; at most one of each, so a flood grows nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Reply {
+pub(super) struct Reply {
     /// The payload to send back, in memory that is used again.
     ping: Vec<u8>,
     pong_due: bool,
-    close: Option<CloseReply>,
+    ending: Option<Ending>,
 }
 
-/// The code of a Close frame, or `None` for one with an empty body.
-pub(crate) type CloseReply = Option<CloseCode>;
+/// How the peer's side of the connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// With a Close frame and its code; ours answers it.
+    Closed(Option<CloseCode>),
+    /// With a broken rule; our Close says which.
+    Failed(ProtocolError),
+}
 
 impl Reply {
     /// "An endpoint MAY elect to send a Pong frame for only the most recently processed Ping" (5.5.3).
-    pub(crate) fn pong_with(&mut self, ping: &[u8]) {
+    pub(super) fn pong_with(&mut self, ping: &[u8]) {
         self.ping.clear();
         self.ping.extend_from_slice(ping);
         self.pong_due = true;
     }
 
-    /// A Close answers the first cause there was.
-    pub(crate) fn close_with(&mut self, close: CloseReply) {
-        self.close.get_or_insert(close);
+    pub(super) fn end_with(&mut self, ending: Ending) {
+        self.ending.get_or_insert(ending);
     }
 
-    pub(crate) fn is_due(&self) -> bool {
-        self.pong_due || self.close.is_some()
+    pub(super) fn is_due(&self) -> bool {
+        self.pong_due || self.ending.is_some()
     }
 
-    pub(crate) fn pong(&self) -> Option<&[u8]> {
+    pub(super) fn pong(&self) -> Option<&[u8]> {
         self.pong_due.then_some(&self.ping)
     }
 
-    pub(crate) fn close(&self) -> Option<CloseReply> {
-        self.close
-    }
-
-    pub(crate) fn pong_is_done(&mut self) {
+    pub(super) fn pong_is_done(&mut self) {
         self.pong_due = false;
     }
 
+    pub(super) fn ending(&self) -> Option<Ending> {
+        self.ending
+    }
+
     /// Takes over what has become due in `newer`.
-    pub(crate) fn merge(&mut self, newer: &mut Reply) {
+    pub(super) fn merge(&mut self, newer: &mut Reply) {
         if mem::take(&mut newer.pong_due) {
             mem::swap(&mut self.ping, &mut newer.ping);
             self.pong_due = true;
         }
-        if let Some(close) = newer.close.take() {
-            self.close_with(close);
+        if let Some(ending) = newer.ending.take() {
+            self.end_with(ending);
         }
     }
 }

@@ -1,0 +1,161 @@
+//! What the adapters share: their error, and randomness from the operating system.
+
+use std::boxed::Box;
+use std::cell::RefCell;
+use std::fmt;
+use std::io;
+
+use crate::close::CloseCode;
+use crate::error::{ProtocolError, SendError, TimedOut};
+use crate::handshake::{HandshakeError, client};
+
+/// What can go wrong in an adapter.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The stream failed.
+    Io(io::Error),
+    /// The peer broke a rule, and was told so with a Close frame.
+    Protocol(ProtocolError),
+    /// This may not be sent now; nothing was queued.
+    Send(SendError),
+    /// The opening handshake failed.
+    Handshake(HandshakeError),
+    /// The server refused the opening handshake: a redirect, a demand for credentials, an error.
+    Refused(Box<client::Response>),
+    /// A deadline passed.
+    TimedOut(TimedOut),
+}
+
+/// A result with the adapters' [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// Whether the peer broke a rule.
+    pub fn is_peer_fault(&self) -> bool {
+        match self {
+            Self::Protocol(error) => *error != ProtocolError::UnexpectedEof,
+            Self::Handshake(error) => error.status().is_some(),
+            _ => false,
+        }
+    }
+
+    /// Whether the stream just ended, without a closing handshake: a lost network, a process that died.
+    pub fn is_abrupt_close(&self) -> bool {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        match self {
+            Self::Protocol(error) => *error == ProtocolError::UnexpectedEof,
+            Self::Handshake(error) => *error == HandshakeError::UnexpectedEof,
+            Self::Io(error) => {
+                matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+            }
+            _ => false,
+        }
+    }
+
+    /// The close code that tells this error: the one that was sent, or 1006 for an abrupt end.
+    pub fn close_code(&self) -> Option<CloseCode> {
+        match self {
+            Self::Protocol(error) => Some(error.close_code()),
+            _ if self.is_abrupt_close() => Some(CloseCode::ABNORMAL),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "the stream failed: {error}"),
+            Self::Protocol(error) => error.fmt(f),
+            Self::Send(error) => error.fmt(f),
+            Self::Handshake(error) => error.fmt(f),
+            Self::Refused(response) => write!(f, "the server refused with status {}", response.status()),
+            Self::TimedOut(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<ProtocolError> for Error {
+    fn from(error: ProtocolError) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Self {
+        Self::Send(error)
+    }
+}
+
+impl From<HandshakeError> for Error {
+    fn from(error: HandshakeError) -> Self {
+        Self::Handshake(error)
+    }
+}
+
+impl From<TimedOut> for Error {
+    fn from(error: TimedOut) -> Self {
+        Self::TimedOut(error)
+    }
+}
+
+/// The nonce of an opening handshake: "a randomly selected 16-byte value" (section 4.1).
+pub(crate) fn nonce() -> Result<[u8; 16]> {
+    let mut nonce = [0; 16];
+    getrandom::fill(&mut nonce).map_err(|_| SendError::NoMaskingKey)?;
+    Ok(nonce)
+}
+
+/// A masking key from the operating system, never used before.
+///
+/// The system is asked for many at a time, for each thread, since a call costs as much as 100 keys.
+pub(crate) fn masking_key() -> Option<[u8; 4]> {
+    const AT_A_TIME: usize = 256;
+    struct Keys {
+        fresh: [[u8; 4]; AT_A_TIME],
+        left: usize,
+    }
+    std::thread_local! {
+        static KEYS: RefCell<Keys> = const { RefCell::new(Keys { fresh: [[0; 4]; AT_A_TIME], left: 0 }) };
+    }
+    KEYS.with_borrow_mut(|keys| {
+        if keys.left == 0 {
+            getrandom::fill(keys.fresh.as_flattened_mut()).ok()?;
+            keys.left = AT_A_TIME;
+        }
+        keys.left -= 1;
+        Some(std::mem::take(&mut keys.fresh[keys.left]))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn keys_do_not_repeat_and_threads_do_not_share_them() {
+        let draw = || (0..2_000).map(|_| masking_key().unwrap()).collect::<std::vec::Vec<_>>();
+        let other = std::thread::spawn(draw).join().unwrap();
+        let distinct: HashSet<_> = draw().into_iter().chain(other).collect();
+        // 4,000 of 2^32: two alike happen once in 500 runs, five alike never.
+        assert!(distinct.len() > 3_995, "{}", distinct.len());
+        assert_ne!(nonce().unwrap(), nonce().unwrap());
+    }
+}
