@@ -1,1 +1,119 @@
-fn main() {}
+//! An echo server: `echo [--listen ADDR] [--adapter tokio|blocking] [--max-message BYTES]`.
+//!
+//! Says `listening on ADDR` when it is ready. Replies are fed, not sent: those to all messages that came with one
+//! read leave with one write.
+
+use std::io::Write;
+use std::net::SocketAddr;
+
+use sotong::{Config, Event, Result, blocking, tokio as asynchronous};
+
+struct Options {
+    listen: String,
+    blocking: bool,
+    config: Config,
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let options = match parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(problem) => {
+            eprintln!(
+                "{problem}\nusage: echo [--listen ADDR] [--adapter tokio|blocking] [--max-message BYTES]"
+            );
+            std::process::exit(2);
+        }
+    };
+    if options.blocking {
+        return serve_blocking(&options);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(options))
+}
+
+async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
+    let listener = tokio::net::TcpListener::bind(&options.listen).await?;
+    ready(listener.local_addr()?)?;
+    loop {
+        let Ok((stream, peer)) = listener.accept().await else {
+            // Out of descriptors, most likely; connections that end give some back.
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            continue;
+        };
+        let config = options.config.clone();
+        tokio::spawn(async move {
+            if let Err(error) = echo(stream, &config).await {
+                eprintln!("{peer}: {error}");
+            }
+        });
+    }
+}
+
+async fn echo(stream: tokio::net::TcpStream, config: &Config) -> Result<()> {
+    stream.set_nodelay(true)?;
+    let mut ws = asynchronous::accept(stream, config).await?;
+    while let Some((event, mut reply)) = ws.recv_reply().await? {
+        match event {
+            Event::Text(text) => reply.feed(text).await?,
+            Event::Binary(bytes) => reply.feed(bytes).await?,
+            Event::Ping(_) | Event::Pong(_) | Event::Close(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn serve_blocking(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
+    let listener = std::net::TcpListener::bind(&options.listen)?;
+    ready(listener.local_addr()?)?;
+    loop {
+        let Ok((stream, peer)) = listener.accept() else {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            continue;
+        };
+        let config = options.config.clone();
+        std::thread::spawn(move || {
+            if let Err(error) = echo_blocking(stream, &config) {
+                eprintln!("{peer}: {error}");
+            }
+        });
+    }
+}
+
+fn echo_blocking(stream: std::net::TcpStream, config: &Config) -> Result<()> {
+    let mut ws = blocking::accept(stream, config)?;
+    while let Some((event, mut reply)) = ws.recv_reply()? {
+        match event {
+            Event::Text(text) => reply.feed(text)?,
+            Event::Binary(bytes) => reply.feed(bytes)?,
+            Event::Ping(_) | Event::Pong(_) | Event::Close(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn ready(address: SocketAddr) -> std::io::Result<()> {
+    println!("listening on {address}");
+    std::io::stdout().flush()
+}
+
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
+    let mut config = Config::default();
+    // An echo server is there to be tried out with anything.
+    (config.limits.message, config.limits.frame) = (16 << 20, 16 << 20);
+    let mut options = Options { listen: "127.0.0.1:9001".into(), blocking: false, config };
+    while let Some(flag) = args.next() {
+        let value = args.next().ok_or(format!("{flag} wants a value"))?;
+        match (&*flag, &*value) {
+            ("--listen", _) => options.listen = value,
+            ("--adapter", "tokio") => options.blocking = false,
+            ("--adapter", "blocking") => options.blocking = true,
+            ("--max-message", _) => {
+                let bytes = value.parse().map_err(|_| format!("{value} is no number of bytes"))?;
+                options.config.limits.message = bytes;
+                options.config.limits.frame = bytes;
+            }
+            _ => return Err(format!("{flag} {value} is not known")),
+        }
+    }
+    Ok(options)
+}

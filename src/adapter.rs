@@ -47,7 +47,10 @@ impl Error {
             Self::Protocol(error) => *error == ProtocolError::UnexpectedEof,
             Self::Handshake(error) => *error == HandshakeError::UnexpectedEof,
             Self::Io(error) => {
-                matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+                matches!(
+                    error.kind(),
+                    BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
+                )
             }
             _ => false,
         }
@@ -70,7 +73,9 @@ impl fmt::Display for Error {
             Self::Protocol(error) => error.fmt(f),
             Self::Send(error) => error.fmt(f),
             Self::Handshake(error) => error.fmt(f),
-            Self::Refused(response) => write!(f, "the server refused with status {}", response.status()),
+            Self::Refused(response) => {
+                write!(f, "the server refused with status {}", response.status())
+            }
             Self::TimedOut(error) => error.fmt(f),
         }
     }

@@ -7,6 +7,8 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+#[cfg(feature = "std")]
+mod adapter;
 mod buffer;
 mod close;
 mod config;
@@ -15,10 +17,19 @@ mod error;
 mod extension;
 mod frame;
 mod mask;
+#[cfg(feature = "tokio")]
+mod message;
 mod timing;
 mod utf8;
 
+#[cfg(feature = "std")]
+pub mod blocking;
 pub mod handshake;
+#[cfg(feature = "tokio")]
+pub mod tokio;
+
+#[cfg(feature = "std")]
+pub use adapter::{Error, Result};
 
 pub use buffer::{ReceiveBuffer, SendBuffer, Transmit};
 pub use close::{CloseCode, CloseFrame};
@@ -29,3 +40,5 @@ pub use connection::{
 pub use error::{ProtocolError, SendError, TimedOut};
 pub use frame::{EncodedHeader, FrameHeader, Opcode};
 pub use mask::Mask;
+#[cfg(feature = "tokio")]
+pub use message::Message;

@@ -158,7 +158,12 @@ mod tests {
     #[test]
     fn a_peer_that_takes_a_byte_now_and_then_is_not_stalled() {
         let mut timing = timing();
-        let queued = |sent, received| Observed { sent, received: Some(received), queued: true, closing: false };
+        let queued = |sent, received| Observed {
+            sent,
+            received: Some(received),
+            queued: true,
+            closing: false,
+        };
         assert_eq!(timing.poll(secs(0), queued(0, 0)), Some(secs(30)));
         assert_eq!(timing.handle(secs(29), queued(1, 1)), Ok(false));
         assert_eq!(timing.handle(secs(58), queued(1, 2)), Ok(false));

@@ -101,6 +101,11 @@ impl ReceiveBuffer {
         drop(self.detach());
     }
 
+    /// Whether it has no memory at the moment.
+    pub fn is_detached(&self) -> bool {
+        self.storage.is_empty()
+    }
+
     /// Uses `storage`, of at least the capacity, if no memory was taken yet.
     pub fn attach(&mut self, storage: Vec<u8>) {
         if self.storage.is_empty() && storage.len() >= self.capacity {

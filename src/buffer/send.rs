@@ -130,13 +130,19 @@ impl Transmit<'_, '_> {
         self.tx.sent += (n - queued) as u64;
     }
 
+    /// Makes it one slice, for a stream that cannot write two at once.
+    pub fn join(&mut self) {
+        self.tx.push(self.tail);
+        self.tail = &[];
+    }
+
     /// Leaves everything in the queue.
     pub fn queue(self) {}
 }
 
 impl Drop for Transmit<'_, '_> {
     fn drop(&mut self) {
-        self.tx.push(self.tail);
+        self.join();
     }
 }
 

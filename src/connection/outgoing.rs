@@ -168,6 +168,12 @@ impl Outgoing {
         Ok(tx.transmit())
     }
 
+    /// Whether the queue stands at its high-water mark, so that sending would be
+    /// [`SendError::QueueFull`].
+    pub fn is_full(&self, tx: &SendBuffer) -> bool {
+        tx.len() >= self.high_water
+    }
+
     /// Takes over what has become due in the reading half: a pong, a Close.
     pub fn answer(&mut self, incoming: &mut Incoming) {
         self.reply.merge(incoming.reply_mut());
@@ -185,7 +191,7 @@ impl Outgoing {
         if self.close_sent {
             return;
         }
-        if tx.len() < self.high_water {
+        if !self.is_full(tx) {
             self.queue_pong_and_ping(tx);
         }
         let code = match self.reply.ending() {
@@ -287,10 +293,7 @@ impl Outgoing {
         if self.is_closing() {
             return Err(SendError::Closing);
         }
-        if tx.len() >= self.high_water {
-            return Err(SendError::QueueFull);
-        }
-        Ok(())
+        if self.is_full(tx) { Err(SendError::QueueFull) } else { Ok(()) }
     }
 
     /// "The fragments of one message MUST NOT be interleaved between the fragments of another" (5.4).

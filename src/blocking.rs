@@ -1,0 +1,345 @@
+//! The blocking adapter: a WebSocket over any `Read + Write`, a thread per connection.
+//!
+//! ```no_run
+//! use sotong::{Config, Event};
+//!
+//! let listener = std::net::TcpListener::bind("127.0.0.1:8080")?;
+//! for stream in listener.incoming() {
+//!     let stream = stream?;
+//!     std::thread::spawn(move || {
+//!         let mut ws = sotong::blocking::accept(stream, &Config::default())?;
+//!         while let Some((event, mut reply)) = ws.recv_reply()? {
+//!             match event {
+//!                 Event::Text(text) => reply.feed(text)?,
+//!                 Event::Binary(bytes) => reply.feed(bytes)?,
+//!                 _ => {}
+//!             }
+//!         }
+//!         Ok::<_, sotong::Error>(())
+//!     });
+//! }
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! The adapter holds no protocol decision: it is about 600 lines that move bytes and wait. Deadlines hold over
+//! streams that can give up waiting for a moment, as sockets can; see [`Stream`]. Over others ([`Plain`]) they are
+//! looked at whenever a read or a write returns.
+
+mod handshake;
+mod link;
+mod split;
+mod stream;
+
+use std::io;
+
+use crate::adapter::{Error, Result};
+use crate::buffer::{ReceiveBuffer, SendBuffer, Transmit};
+use crate::close::CloseFrame;
+use crate::connection::{Chunk, Connection, Event, Outgoing, Payload, Prepared, State};
+use crate::error::SendError;
+pub use handshake::{Upgrade, accept, connect};
+use link::{Clock, Link, Reader, write_some};
+pub use split::{Receiver, Sender};
+pub use stream::{Plain, Stream, TryClone};
+
+/// A WebSocket connection over a stream.
+#[derive(Debug)]
+pub struct WebSocket<S> {
+    reader: Reader,
+    writer: Writer<S>,
+}
+
+/// What a [`WebSocket`] is made of.
+#[derive(Debug)]
+pub struct Parts<S> {
+    /// The stream.
+    pub io: S,
+    /// The state of the connection.
+    pub connection: Connection,
+    /// What came and was not looked at.
+    pub rx: ReceiveBuffer,
+    /// What is queued.
+    pub tx: SendBuffer,
+}
+
+impl<S: Stream> WebSocket<S> {
+    /// A connection whose handshake was done elsewhere, or one that was taken apart.
+    ///
+    /// The stream is used as it is: if deadlines are to hold, let it [tick](Stream::set_tick) before, and say so.
+    pub fn from_parts(parts: Parts<S>, ticks: bool) -> Self {
+        let (incoming, outgoing) = parts.connection.split();
+        let writer = Writer {
+            io: parts.io,
+            outgoing,
+            tx: parts.tx,
+            clock: Clock::new(ticks),
+            shut_down: false,
+        };
+        Self { reader: Reader { incoming, rx: parts.rx }, writer }
+    }
+
+    /// Takes the connection apart. Nothing is lost: what was not sent or not received is in the buffers.
+    pub fn into_parts(self) -> Parts<S> {
+        let Writer { io, outgoing, tx, .. } = self.writer;
+        let Reader { incoming, rx } = self.reader;
+        Parts { io, connection: Connection::unite(incoming, outgoing), rx, tx }
+    }
+
+    /// The stream below.
+    pub fn get_ref(&self) -> &S {
+        &self.writer.io
+    }
+
+    /// How far the closing handshake has come.
+    pub fn state(&self) -> State {
+        self.writer.outgoing.state()
+    }
+
+    /// The next message or control frame; `None` once the connection is closed cleanly.
+    ///
+    /// Before it waits it writes what is queued. Pings are answered, and handed over as well; so is the peer's
+    /// Close, and after that `None` comes when the stream has ended.
+    ///
+    /// # Errors
+    ///
+    /// The connection is over: the peer broke a rule and was told so, the stream failed, a deadline passed. Only
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) of a stream that does not tick is no end: call `recv` again.
+    pub fn recv(&mut self) -> Result<Option<Event<'_>>> {
+        self.reader.recv(&mut self.writer)
+    }
+
+    /// As [`recv`](Self::recv), and lends what it takes to answer while the event is still borrowed:
+    /// an echo without a copy.
+    ///
+    /// # Errors
+    ///
+    /// As of [`recv`](Self::recv).
+    pub fn recv_reply(&mut self) -> Result<Option<(Event<'_>, Responder<'_, S>)>> {
+        let event = self.reader.recv(&mut self.writer)?;
+        Ok(event.map(|event| (event, Responder { writer: &mut self.writer })))
+    }
+
+    /// The next piece of a message that is here, or a control frame; `None` once the connection is closed
+    /// cleanly. Messages of any size pass through one buffer.
+    ///
+    /// # Errors
+    ///
+    /// As of [`recv`](Self::recv).
+    pub fn recv_chunk(&mut self) -> Result<Option<Chunk<'_>>> {
+        self.reader.recv_chunk(&mut self.writer)
+    }
+
+    /// Sends a text message, and waits until the stream has taken it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], the stream failed, or the peer does not read.
+    pub fn send_text(&mut self, text: &str) -> Result<()> {
+        self.writer.send(|outgoing, tx| outgoing.send(text, tx))
+    }
+
+    /// Sends a binary message, and waits until the stream has taken it.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub fn send_binary(&mut self, bytes: &[u8]) -> Result<()> {
+        self.writer.send(|outgoing, tx| outgoing.send(bytes, tx))
+    }
+
+    /// Sends a message that was encoded before, and waits until the stream has taken it.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub fn send_prepared(&mut self, message: &Prepared) -> Result<()> {
+        self.writer.send(|outgoing, tx| outgoing.send_prepared(message, tx))
+    }
+
+    /// Sends a part of a message, text or binary; `fin` says that it is the last. All parts are of one type, and
+    /// no other message may come between them.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub fn send_fragment<'p>(&mut self, part: impl Into<Payload<'p>>, fin: bool) -> Result<()> {
+        let part = part.into();
+        self.writer.send(|outgoing, tx| outgoing.send_fragment(part, fin, tx))
+    }
+
+    /// Queues a text message; [`flush`](Self::flush) or [`recv`](Self::recv) writes it, with whatever else is
+    /// queued. Writes only while the queue is full.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub fn feed_text(&mut self, text: &str) -> Result<()> {
+        self.writer.feed(|outgoing, tx| outgoing.send(text, tx))
+    }
+
+    /// Queues a binary message, as [`feed_text`](Self::feed_text).
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub fn feed_binary(&mut self, bytes: &[u8]) -> Result<()> {
+        self.writer.feed(|outgoing, tx| outgoing.send(bytes, tx))
+    }
+
+    /// Queues a message that was encoded before, as [`feed_text`](Self::feed_text).
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub fn feed_prepared(&mut self, message: &Prepared) -> Result<()> {
+        self.writer.feed(|outgoing, tx| outgoing.send_prepared(message, tx))
+    }
+
+    /// Writes all that is queued.
+    ///
+    /// # Errors
+    ///
+    /// The stream failed, or the peer does not read. What was not written stays queued.
+    pub fn flush(&mut self) -> Result<()> {
+        self.writer.flush()
+    }
+
+    /// Sends a ping with at most 125 bytes; its pong comes as an event.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub fn ping(&mut self, payload: &[u8]) -> Result<()> {
+        self.writer.send(|outgoing, tx| outgoing.ping(payload, tx))
+    }
+
+    /// Sends a Close frame. What is still under way can be received, until `None` comes.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub fn send_close(&mut self, frame: Option<CloseFrame<'_>>) -> Result<()> {
+        self.writer.send(|outgoing, tx| outgoing.close(frame, tx))
+    }
+
+    /// Closes the connection: sends a Close frame, drops messages that are still under way, and waits for the
+    /// peer's Close and the end of the stream.
+    ///
+    /// To receive those messages, use [`send_close`](Self::send_close) and go on with [`recv`](Self::recv).
+    /// A connection that is closing already is waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::CloseCodeForbidden`], [`SendError::ControlTooLong`]; and as of [`recv`](Self::recv).
+    pub fn close(&mut self, frame: Option<CloseFrame<'_>>) -> Result<()> {
+        match self.send_close(frame) {
+            Ok(()) | Err(Error::Send(SendError::Closing)) => {}
+            Err(error) => return Err(error),
+        }
+        while self.recv()?.is_some() {}
+        Ok(())
+    }
+}
+
+/// Answers an event that is still borrowed; see [`WebSocket::recv_reply`].
+#[derive(Debug)]
+pub struct Responder<'w, S> {
+    writer: &'w mut Writer<S>,
+}
+
+impl<S: Stream> Responder<'_, S> {
+    /// Queues a message, for the next [`flush`](WebSocket::flush) or [`recv`](WebSocket::recv) to write.
+    ///
+    /// # Errors
+    ///
+    /// As of [`WebSocket::feed_text`].
+    pub fn feed<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
+        let message = message.into();
+        self.writer.feed(|outgoing, tx| outgoing.send(message, tx))
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    ///
+    /// As of [`WebSocket::send_text`].
+    pub fn send<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
+        let message = message.into();
+        self.writer.send(|outgoing, tx| outgoing.send(message, tx))
+    }
+}
+
+/// The writing half, and what it writes to.
+#[derive(Debug)]
+struct Writer<S> {
+    io: S,
+    outgoing: Outgoing,
+    tx: SendBuffer,
+    clock: Clock,
+    shut_down: bool,
+}
+
+impl<S: Stream> Writer<S> {
+    fn feed<'p>(
+        &mut self,
+        encode: impl for<'t> FnOnce(
+            &mut Outgoing,
+            &'t mut SendBuffer,
+        ) -> Result<Transmit<'t, 'p>, SendError>,
+    ) -> Result<()> {
+        self.make_room()?;
+        encode(&mut self.outgoing, &mut self.tx)?.queue();
+        Ok(())
+    }
+
+    fn send<'p>(
+        &mut self,
+        encode: impl for<'t> FnOnce(
+            &mut Outgoing,
+            &'t mut SendBuffer,
+        ) -> Result<Transmit<'t, 'p>, SendError>,
+    ) -> Result<()> {
+        self.make_room()?;
+        let mut transmit = encode(&mut self.outgoing, &mut self.tx)?;
+        while !transmit.is_empty() {
+            let written = write_some(&mut self.io, &mut transmit);
+            if self.clock.pause(written)?.is_none() {
+                break; // what is left is queued, and a deadline watches over it
+            }
+        }
+        drop(transmit);
+        self.flush()
+    }
+
+    fn make_room(&mut self) -> Result<()> {
+        self.outgoing.poll_transmit(&mut self.tx);
+        if self.outgoing.is_full(&self.tx) { self.flush() } else { Ok(()) }
+    }
+}
+
+impl<S: Stream> Link for Writer<S> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.io.read(buf)
+    }
+
+    fn with_writer<T>(&mut self, f: impl FnOnce(&mut Outgoing, &mut SendBuffer, &Clock) -> T) -> T {
+        f(&mut self.outgoing, &mut self.tx, &self.clock)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.outgoing.poll_transmit(&mut self.tx);
+        while !self.tx.is_empty() {
+            let written = write_some(&mut self.io, &mut self.tx.transmit());
+            self.clock.pause(written)?;
+            self.clock.check(&mut self.outgoing, None, &self.tx)?;
+        }
+        Ok(self.io.flush()?)
+    }
+
+    fn shut_down(&mut self) {
+        if !std::mem::replace(&mut self.shut_down, true) {
+            // The stream may have ended meanwhile; then there is nothing to shut down.
+            let _: io::Result<()> = self.io.shut_down();
+        }
+    }
+}

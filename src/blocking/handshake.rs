@@ -1,0 +1,230 @@
+//! The opening handshake over a stream.
+
+use std::time::{Duration, Instant};
+
+use super::link::{Clock, write_some};
+use super::{Parts, Stream, WebSocket};
+use crate::adapter::{Error, Result, masking_key, nonce};
+use crate::buffer::{ReceiveBuffer, SendBuffer};
+use crate::config::{Config, Timeouts};
+use crate::error::TimedOut;
+use crate::handshake::HandshakeError;
+use crate::handshake::client::{self, Outcome};
+use crate::handshake::server::{self, Request, Response};
+
+/// Accepts whoever asks for a WebSocket, whatever the target and the Origin.
+///
+/// Look at the request first with [`Upgrade::receive`] if any of it matters; with cookies, the Origin does.
+///
+/// # Errors
+///
+/// What came was no request for a WebSocket, and was refused; the stream failed; it took too long.
+pub fn accept<S: Stream>(io: S, config: &Config) -> Result<WebSocket<S>> {
+    Upgrade::receive(io, config)?.accept(&Response::default())
+}
+
+/// Asks for a WebSocket over a stream that is connected.
+///
+/// # Errors
+///
+/// [`Error::Refused`] with the server's answer; the server broke a rule; the stream failed; it took too long.
+pub fn connect<S: Stream>(
+    io: S,
+    request: &client::Request<'_>,
+    config: &Config,
+) -> Result<(WebSocket<S>, client::Response)> {
+    let mut tx = SendBuffer::new();
+    let mut handshake = client::Handshake::start(request, config, nonce()?, masking_key, &mut tx)?;
+    let mut opening = Opening::start(io, config)?;
+    opening.write(&mut tx)?;
+    let outcome = loop {
+        if let Some(outcome) = handshake.receive(&mut opening.rx)? {
+            break outcome;
+        }
+        if opening.read()? == 0 {
+            break handshake.handle_eof()?;
+        }
+    };
+    match outcome {
+        Outcome::Open(connection, response) => Ok((opening.finish(connection, tx), response)),
+        Outcome::Refused(response) => Err(Error::Refused(response.into())),
+    }
+}
+
+/// A request that waits for its answer.
+#[derive(Debug)]
+pub struct Upgrade<S> {
+    opening: Opening<S>,
+    request: Request,
+    config: Config,
+}
+
+impl<S: Stream> Upgrade<S> {
+    /// Reads a request. Take what time it needs to decide; nothing is answered until then.
+    ///
+    /// The request may be for something else than a WebSocket: [`Request::upgrade`] tells, and
+    /// [`reject`](Self::reject) can answer with a page.
+    ///
+    /// # Errors
+    ///
+    /// What came is not HTTP, and was refused; the stream failed; it took too long and was answered with 408.
+    pub fn receive(io: S, config: &Config) -> Result<Self> {
+        let mut opening = Opening::start(io, config)?;
+        match opening.read_request(config) {
+            Ok(request) => Ok(Self { opening, request, config: config.clone() }),
+            Err(error) => {
+                let mut tx = SendBuffer::new();
+                match error {
+                    Error::Handshake(error) => server::refuse(error, &mut tx),
+                    Error::TimedOut(_) => server::refuse_late(&mut tx),
+                    _ => {}
+                }
+                opening.last_words(tx, config)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// What was asked for.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// The stream below.
+    pub fn get_ref(&self) -> &S {
+        &self.opening.io
+    }
+
+    /// Opens the connection.
+    ///
+    /// # Errors
+    ///
+    /// The request is not for a WebSocket, and was refused; the response must not be sent, and the client got a
+    /// 500; the stream failed; it took too long.
+    pub fn accept(mut self, response: &Response<'_>) -> Result<WebSocket<S>> {
+        let mut tx = SendBuffer::new();
+        match self.request.accept(response, &self.config, &mut tx) {
+            Ok(connection) => {
+                self.opening.deadline_from_now(self.config.timeouts.handshake);
+                self.opening.write(&mut tx)?;
+                Ok(self.opening.finish(connection, tx))
+            }
+            Err(error) => {
+                match error.status() {
+                    Some(_) => server::refuse(error, &mut tx),
+                    None => self.request.reject(500, &[], b"", &mut tx)?,
+                }
+                self.opening.last_words(tx, &self.config)?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Answers with something else: a refusal, a redirect, a page. Then the stream is closed.
+    ///
+    /// # Errors
+    ///
+    /// The answer must not be sent; the stream failed; it took too long.
+    pub fn reject(self, status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<()> {
+        let mut tx = SendBuffer::new();
+        self.request.reject(status, headers, body, &mut tx)?;
+        self.opening.last_words(tx, &self.config)
+    }
+}
+
+/// A stream on its way to a connection, and the time by which it must be one.
+#[derive(Debug)]
+struct Opening<S> {
+    io: S,
+    rx: ReceiveBuffer,
+    clock: Clock,
+    deadline: Option<Instant>,
+}
+
+impl<S: Stream> Opening<S> {
+    fn start(mut io: S, config: &Config) -> Result<Self> {
+        let ticks = match tick(&config.timeouts) {
+            Some(tick) => io.set_tick(tick)?,
+            None => false,
+        };
+        // A buffer that can hold the largest head allowed.
+        let rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer.max(config.limits.head));
+        let mut opening = Self { io, rx, clock: Clock::new(ticks), deadline: None };
+        opening.deadline_from_now(config.timeouts.handshake);
+        Ok(opening)
+    }
+
+    fn deadline_from_now(&mut self, timeout: Option<Duration>) {
+        self.deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    }
+
+    fn read_request(&mut self, config: &Config) -> Result<Request> {
+        let mut handshake = server::Handshake::new(config);
+        loop {
+            if let Some(request) = handshake.receive(&mut self.rx)? {
+                return Ok(request);
+            }
+            if self.read()? == 0 {
+                return Err(HandshakeError::UnexpectedEof.into());
+            }
+        }
+    }
+
+    fn read(&mut self) -> Result<usize> {
+        loop {
+            let read = self.io.read(self.rx.spare());
+            if let Some(n) = self.clock.pause(read)? {
+                self.rx.filled(n);
+                self.check_deadline()?;
+                return Ok(n);
+            }
+            self.check_deadline()?;
+        }
+    }
+
+    fn write(&mut self, tx: &mut SendBuffer) -> Result<()> {
+        while !tx.is_empty() {
+            let written = write_some(&mut self.io, &mut tx.transmit());
+            self.clock.pause(written)?;
+            self.check_deadline()?;
+        }
+        Ok(self.io.flush()?)
+    }
+
+    fn check_deadline(&self) -> Result<()> {
+        match self.deadline {
+            Some(deadline) if deadline <= Instant::now() => Err(TimedOut::Handshake.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes an answer and reads on until the client has seen it: what is left unread would reset the stream and
+    /// take the answer with it.
+    fn last_words(mut self, mut tx: SendBuffer, config: &Config) -> Result<()> {
+        self.deadline_from_now(config.timeouts.handshake);
+        self.write(&mut tx)?;
+        self.deadline_from_now(config.timeouts.close);
+        if self.io.shut_down().is_ok() {
+            let mut scratch = [0; 1024];
+            loop {
+                let read = self.io.read(&mut scratch);
+                let over = matches!(self.clock.pause(read), Ok(Some(0)) | Err(_));
+                if over || self.check_deadline().is_err() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self, connection: crate::Connection, tx: SendBuffer) -> WebSocket<S> {
+        WebSocket::from_parts(Parts { io: self.io, connection, rx: self.rx, tx }, self.clock.ticks)
+    }
+}
+
+/// How often to look at the deadlines: a quarter of the shortest, a second at most.
+fn tick(timeouts: &Timeouts) -> Option<Duration> {
+    let Timeouts { handshake, keepalive, pong, close, send } = *timeouts;
+    let shortest = [handshake, keepalive, pong, close, send].into_iter().flatten().min()?;
+    Some((shortest / 4).clamp(Duration::from_millis(1), Duration::from_secs(1)))
+}

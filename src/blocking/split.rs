@@ -1,0 +1,298 @@
+//! The two halves of a connection, each for one thread.
+//!
+//! The receiver unmasks and checks outside of any lock. Encoding takes a lock for a moment; writing takes another
+//! one, so that a peer that does not read holds up the sender alone: replies that come due meanwhile are queued, and
+//! whoever writes takes them along.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::link::{Clock, Link, Reader, write_some};
+use super::{TryClone, WebSocket, Writer};
+use crate::adapter::Result;
+use crate::buffer::{SendBuffer, Transmit};
+use crate::close::CloseFrame;
+use crate::connection::{Chunk, Event, Outgoing, Payload, Prepared, State};
+use crate::error::SendError;
+
+impl<S: TryClone> WebSocket<S> {
+    /// Splits the connection into halves that work from two threads.
+    ///
+    /// The receiver goes on answering pings and driving the closing handshake, so it must go on receiving.
+    ///
+    /// # Errors
+    ///
+    /// The stream has no second handle.
+    pub fn split(self) -> Result<(Receiver<S>, Sender<S>)> {
+        let read = self.writer.io.try_clone()?;
+        let Writer { io, outgoing, tx, clock, shut_down } = self.writer;
+        let queue = Queue { outgoing, tx, is_writing: false, shut_down };
+        let out = Out { io, tx: SendBuffer::new() };
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(queue),
+            written: Condvar::new(),
+            out: Mutex::new(out),
+            clock,
+        });
+        let end = End { read, shared: shared.clone() };
+        Ok((Receiver { reader: self.reader, end }, Sender { shared }))
+    }
+}
+
+/// The half that receives; see [`WebSocket::split`].
+#[derive(Debug)]
+pub struct Receiver<S> {
+    reader: Reader,
+    end: End<S>,
+}
+
+/// The half that sends; see [`WebSocket::split`].
+#[derive(Debug)]
+pub struct Sender<S> {
+    shared: Arc<Shared<S>>,
+}
+
+/// The receiver's end of the stream and of what is shared.
+#[derive(Debug)]
+struct End<S> {
+    read: S,
+    shared: Arc<Shared<S>>,
+}
+
+#[derive(Debug)]
+struct Shared<S> {
+    queue: Mutex<Queue>,
+    /// Told whenever a thread is done with writing.
+    written: Condvar,
+    /// Taken by the thread that set `is_writing`, so nobody waits for it.
+    out: Mutex<Out<S>>,
+    clock: Clock,
+}
+
+#[derive(Debug)]
+struct Queue {
+    outgoing: Outgoing,
+    tx: SendBuffer,
+    is_writing: bool,
+    shut_down: bool,
+}
+
+/// Where bytes go that have left the queue.
+#[derive(Debug)]
+struct Out<S> {
+    io: S,
+    tx: SendBuffer,
+}
+
+impl<S: TryClone> Shared<S> {
+    /// Writes what is queued, and what is queued meanwhile. If another thread is writing it takes this along:
+    /// `wait` until it has.
+    fn flush(&self, wait: bool) -> Result<()> {
+        let mut queue = lock(&self.queue);
+        while queue.is_writing {
+            if !wait {
+                return Ok(());
+            }
+            queue = self.written.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        let mut out = lock(&self.out);
+        loop {
+            let Queue { outgoing, tx, .. } = &mut *queue;
+            outgoing.poll_transmit(tx);
+            if out.tx.is_empty() {
+                std::mem::swap(tx, &mut out.tx);
+            }
+            if out.tx.is_empty() {
+                return Ok(out.io.flush()?);
+            }
+            queue.is_writing = true;
+            drop(queue);
+            let written = self.write(&mut out);
+            queue = lock(&self.queue);
+            queue.is_writing = false;
+            self.written.notify_all();
+            written?;
+        }
+    }
+
+    fn write(&self, out: &mut Out<S>) -> Result<()> {
+        while !out.tx.is_empty() {
+            let written = write_some(&mut out.io, &mut out.tx.transmit());
+            self.clock.pause(written)?;
+            self.clock.check(&mut lock(&self.queue).outgoing, None, &out.tx)?;
+        }
+        Ok(())
+    }
+}
+
+/// A lock whose holder panicked is taken all the same: a frame is queued whole or not at all.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<S: TryClone> Link for End<S> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.read.read(buf)
+    }
+
+    fn with_writer<T>(&mut self, f: impl FnOnce(&mut Outgoing, &mut SendBuffer, &Clock) -> T) -> T {
+        let Queue { outgoing, tx, .. } = &mut *lock(&self.shared.queue);
+        f(outgoing, tx, &self.shared.clock)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.shared.flush(false)
+    }
+
+    fn shut_down(&mut self) {
+        if !std::mem::replace(&mut lock(&self.shared.queue).shut_down, true) {
+            // The stream may have ended meanwhile; then there is nothing to shut down.
+            let _: io::Result<()> = self.read.shut_down();
+        }
+    }
+}
+
+impl<S: TryClone> Receiver<S> {
+    /// As [`WebSocket::recv`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn recv(&mut self) -> Result<Option<Event<'_>>> {
+        self.reader.recv(&mut self.end)
+    }
+
+    /// As [`WebSocket::recv_chunk`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn recv_chunk(&mut self) -> Result<Option<Chunk<'_>>> {
+        self.reader.recv_chunk(&mut self.end)
+    }
+}
+
+impl<S: TryClone> Sender<S> {
+    /// How far the closing handshake has come.
+    pub fn state(&self) -> State {
+        lock(&self.shared.queue).outgoing.state()
+    }
+
+    /// As [`WebSocket::send_text`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send_text(&mut self, text: &str) -> Result<()> {
+        self.feed_text(text)?;
+        self.flush()
+    }
+
+    /// As [`WebSocket::send_binary`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send_binary(&mut self, bytes: &[u8]) -> Result<()> {
+        self.feed_binary(bytes)?;
+        self.flush()
+    }
+
+    /// As [`WebSocket::send_prepared`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send_prepared(&mut self, message: &Prepared) -> Result<()> {
+        self.feed_prepared(message)?;
+        self.flush()
+    }
+
+    /// As [`WebSocket::send_fragment`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send_fragment<'p>(&mut self, part: impl Into<Payload<'p>>, fin: bool) -> Result<()> {
+        let part = part.into();
+        self.feed(|outgoing, tx| outgoing.send_fragment(part, fin, tx))?;
+        self.flush()
+    }
+
+    /// As [`WebSocket::feed_text`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn feed_text(&mut self, text: &str) -> Result<()> {
+        self.feed(|outgoing, tx| outgoing.send(text, tx))
+    }
+
+    /// As [`WebSocket::feed_binary`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn feed_binary(&mut self, bytes: &[u8]) -> Result<()> {
+        self.feed(|outgoing, tx| outgoing.send(bytes, tx))
+    }
+
+    /// As [`WebSocket::feed_prepared`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn feed_prepared(&mut self, message: &Prepared) -> Result<()> {
+        self.feed(|outgoing, tx| outgoing.send_prepared(message, tx))
+    }
+
+    /// As [`WebSocket::ping`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn ping(&mut self, payload: &[u8]) -> Result<()> {
+        self.feed(|outgoing, tx| outgoing.ping(payload, tx))?;
+        self.flush()
+    }
+
+    /// As [`WebSocket::send_close`]. The receiver then waits for the peer's Close, within its deadline.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send_close(&mut self, frame: Option<CloseFrame<'_>>) -> Result<()> {
+        self.feed(|outgoing, tx| outgoing.close(frame, tx))?;
+        self.flush()
+    }
+
+    /// As [`WebSocket::flush`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn flush(&mut self) -> Result<()> {
+        self.shared.flush(true)
+    }
+
+    fn feed<'p>(
+        &mut self,
+        encode: impl for<'t> FnOnce(
+            &mut Outgoing,
+            &'t mut SendBuffer,
+        ) -> Result<Transmit<'t, 'p>, SendError>,
+    ) -> Result<()> {
+        if self.has_no_room() {
+            self.flush()?;
+        }
+        let Queue { outgoing, tx, .. } = &mut *lock(&self.shared.queue);
+        encode(outgoing, tx)?.queue();
+        Ok(())
+    }
+
+    fn has_no_room(&self) -> bool {
+        let Queue { outgoing, tx, .. } = &mut *lock(&self.shared.queue);
+        outgoing.poll_transmit(tx);
+        outgoing.is_full(tx)
+    }
+}

@@ -1,0 +1,110 @@
+//! What the blocking adapter wants of a stream beyond `Read` and `Write`.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+/// A stream for the blocking adapter: `Read + Write`, and as much of the rest as it can do.
+///
+/// Sockets can do all of it. For any other type `impl Stream for MyStream {}` will do, or wrap it in [`Plain`].
+pub trait Stream: Read + Write {
+    /// Makes every read and write give up after `tick` with `WouldBlock` or `TimedOut`, so that deadlines can be
+    /// looked at; `false` if the stream cannot. Called once, before the opening handshake.
+    ///
+    /// # Errors
+    ///
+    /// The stream failed.
+    fn set_tick(&mut self, tick: Duration) -> io::Result<bool> {
+        let _ = tick;
+        Ok(false)
+    }
+
+    /// Shuts the writing direction down: the peer sees the end of the stream, and may go on sending.
+    ///
+    /// # Errors
+    ///
+    /// The stream failed, or had ended before.
+    fn shut_down(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A stream that two threads can use at the same time through two handles.
+pub trait TryClone: Stream + Sized {
+    /// Another handle of the same stream.
+    ///
+    /// # Errors
+    ///
+    /// The system has none left.
+    fn try_clone(&self) -> io::Result<Self>;
+}
+
+/// Sets `TCP_NODELAY` with the tick: a small frame must not wait for the acknowledgement of the one before.
+impl Stream for TcpStream {
+    fn set_tick(&mut self, tick: Duration) -> io::Result<bool> {
+        self.set_nodelay(true)?;
+        self.set_read_timeout(Some(tick))?;
+        self.set_write_timeout(Some(tick))?;
+        Ok(true)
+    }
+
+    fn shut_down(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+impl TryClone for TcpStream {
+    fn try_clone(&self) -> io::Result<Self> {
+        self.try_clone()
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use super::{Duration, Shutdown, Stream, TryClone, io};
+    use std::os::unix::net::UnixStream;
+
+    impl Stream for UnixStream {
+        fn set_tick(&mut self, tick: Duration) -> io::Result<bool> {
+            self.set_read_timeout(Some(tick))?;
+            self.set_write_timeout(Some(tick))?;
+            Ok(true)
+        }
+
+        fn shut_down(&mut self) -> io::Result<()> {
+            self.shutdown(Shutdown::Write)
+        }
+    }
+
+    impl TryClone for UnixStream {
+        fn try_clone(&self) -> io::Result<Self> {
+            self.try_clone()
+        }
+    }
+}
+
+/// Any `Read + Write` as a [`Stream`], without deadlines within a read or a write.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain<S>(pub S);
+
+impl<S: Read + Write> Stream for Plain<S> {}
+
+impl<S: Read> Read for Plain<S> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buf)
+    }
+}
+
+impl<S: Write> Write for Plain<S> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.0.write(buf)
+    }
+
+    fn write_vectored(&mut self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        self.0.write_vectored(bufs)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}

@@ -1,0 +1,360 @@
+//! The tokio adapter: a WebSocket over any `AsyncRead + AsyncWrite`.
+//!
+//! ```no_run
+//! use sotong::{Config, Event};
+//!
+//! # async fn server() -> Result<(), Box<dyn std::error::Error>> {
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! loop {
+//!     let (stream, _) = listener.accept().await?;
+//!     stream.set_nodelay(true)?;
+//!     tokio::spawn(async move {
+//!         let mut ws = sotong::tokio::accept(stream, &Config::default()).await?;
+//!         while let Some((event, mut reply)) = ws.recv_reply().await? {
+//!             match event {
+//!                 Event::Text(text) => reply.feed(text).await?,
+//!                 Event::Binary(bytes) => reply.feed(bytes).await?,
+//!                 _ => {}
+//!             }
+//!         }
+//!         Ok::<_, sotong::Error>(())
+//!     });
+//! }
+//! # }
+//! ```
+//!
+//! The adapter holds no protocol decision: it is about 700 lines that move bytes and wait. [`WebSocket::recv`]
+//! answers pings, sends keepalives, drives the closing handshake and writes what is queued before it waits, so a
+//! program that receives in a loop needs nothing else. Messages [fed](WebSocket::feed_text) between two calls of
+//! `recv` leave in one write.
+//!
+//! Set `TCP_NODELAY` on sockets: a small frame that waits for the acknowledgement of the one before is late by
+//! 40 ms and more.
+
+mod handshake;
+mod link;
+mod pool;
+mod split;
+mod stream;
+
+use std::io;
+use std::task::{Context, Poll};
+
+use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::adapter::Result;
+use crate::buffer::{ReceiveBuffer, SendBuffer};
+use crate::close::CloseFrame;
+use crate::connection::{Chunk, Connection, Event, Payload, Prepared, State};
+use crate::error::SendError;
+pub use handshake::{Upgrade, accept, connect};
+use link::{Link, Reader, Timer, Writer};
+pub use split::{Receiver, Sender};
+
+/// A WebSocket connection over a stream.
+///
+/// It is also a `Stream` and a `Sink` of [`Message`](crate::Message)s.
+#[derive(Debug)]
+pub struct WebSocket<S> {
+    reader: Reader,
+    writer: Writer<S>,
+}
+
+/// What a [`WebSocket`] is made of.
+#[derive(Debug)]
+pub struct Parts<S> {
+    /// The stream.
+    pub io: S,
+    /// The state of the connection.
+    pub connection: Connection,
+    /// What came and was not looked at.
+    pub rx: ReceiveBuffer,
+    /// What is queued.
+    pub tx: SendBuffer,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    /// A connection whose handshake was done elsewhere, or one that was taken apart.
+    pub fn from_parts(parts: Parts<S>) -> Self {
+        let (incoming, outgoing) = parts.connection.split();
+        let timer = Timer::new();
+        let writer = Writer::new(parts.io, outgoing, parts.tx, timer.twin());
+        Self { reader: Reader { incoming, rx: parts.rx, timer }, writer }
+    }
+
+    /// Takes the connection apart. Nothing is lost: what was not sent or not received is in the buffers.
+    pub fn into_parts(self) -> Parts<S> {
+        let Writer { io, outgoing, tx, .. } = self.writer;
+        let Reader { incoming, rx, .. } = self.reader;
+        Parts { io, connection: Connection::unite(incoming, outgoing), rx, tx }
+    }
+
+    /// The stream below.
+    pub fn get_ref(&self) -> &S {
+        &self.writer.io
+    }
+
+    /// How far the closing handshake has come.
+    pub fn state(&self) -> State {
+        self.writer.outgoing.state()
+    }
+
+    /// The next message or control frame; `None` once the connection is closed cleanly.
+    ///
+    /// Before it waits it writes what is queued. Pings are answered, and handed over as well; so is the peer's
+    /// Close, and after that `None` comes when the stream has ended.
+    ///
+    /// # Errors
+    ///
+    /// The connection is over: the peer broke a rule and was told so, the stream failed, a deadline passed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped; call `recv` again.
+    pub async fn recv(&mut self) -> Result<Option<Event<'_>>> {
+        self.reader.recv(&mut self.writer).await
+    }
+
+    /// As [`recv`](Self::recv), and lends what it takes to answer while the event is still borrowed:
+    /// an echo without a copy.
+    ///
+    /// # Errors
+    ///
+    /// As of [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`recv`](Self::recv).
+    pub async fn recv_reply(&mut self) -> Result<Option<(Event<'_>, Responder<'_, S>)>> {
+        let event = self.reader.recv(&mut self.writer).await?;
+        Ok(event.map(|event| (event, Responder { writer: &mut self.writer })))
+    }
+
+    /// The next piece of a message that is here, or a control frame; `None` once the connection is closed
+    /// cleanly. Messages of any size pass through one buffer.
+    ///
+    /// # Errors
+    ///
+    /// As of [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`recv`](Self::recv).
+    pub async fn recv_chunk(&mut self) -> Result<Option<Chunk<'_>>> {
+        self.reader.recv_chunk(&mut self.writer).await
+    }
+
+    /// Sends a text message, and waits until the stream has taken it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], the stream failed, or the peer does not read.
+    ///
+    /// # Cancel safety
+    ///
+    /// The message is queued whole or not at all; if it is, a later call writes it.
+    pub async fn send_text(&mut self, text: &str) -> Result<()> {
+        self.writer.encode(true, |outgoing, tx| outgoing.send(text, tx)).await
+    }
+
+    /// Sends a binary message, and waits until the stream has taken it.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// The message is queued whole or not at all; if it is, a later call writes it.
+    pub async fn send_binary(&mut self, bytes: &[u8]) -> Result<()> {
+        self.writer.encode(true, |outgoing, tx| outgoing.send(bytes, tx)).await
+    }
+
+    /// Sends a message that was encoded before, and waits until the stream has taken it.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// The message is queued whole or not at all; if it is, a later call writes it.
+    pub async fn send_prepared(&mut self, message: &Prepared) -> Result<()> {
+        self.writer.encode(true, |outgoing, tx| outgoing.send_prepared(message, tx)).await
+    }
+
+    /// Queues a text message; [`flush`](Self::flush) or [`recv`](Self::recv) writes it, with whatever else is
+    /// queued. Waits only while the queue is full.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// The message is queued whole or not at all; if it is, a later call writes it.
+    pub async fn feed_text(&mut self, text: &str) -> Result<()> {
+        self.writer.encode(false, |outgoing, tx| outgoing.send(text, tx)).await
+    }
+
+    /// Queues a binary message, as [`feed_text`](Self::feed_text).
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// The message is queued whole or not at all; if it is, a later call writes it.
+    pub async fn feed_binary(&mut self, bytes: &[u8]) -> Result<()> {
+        self.writer.encode(false, |outgoing, tx| outgoing.send(bytes, tx)).await
+    }
+
+    /// Queues a message that was encoded before, as [`feed_text`](Self::feed_text).
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// The message is queued whole or not at all; if it is, a later call writes it.
+    pub async fn feed_prepared(&mut self, message: &Prepared) -> Result<()> {
+        self.writer.encode(false, |outgoing, tx| outgoing.send_prepared(message, tx)).await
+    }
+
+    /// Sends a part of a message, text or binary; `fin` says that it is the last. All parts are of one type, and
+    /// no other message may come between them.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// The part is queued whole or not at all.
+    pub async fn send_fragment<'p>(
+        &mut self,
+        part: impl Into<Payload<'p>>,
+        fin: bool,
+    ) -> Result<()> {
+        let part = part.into();
+        self.writer.encode(true, |outgoing, tx| outgoing.send_fragment(part, fin, tx)).await
+    }
+
+    /// Sends a ping with at most 125 bytes; its pong comes as an event.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// The message is queued whole or not at all; if it is, a later call writes it.
+    pub async fn ping(&mut self, payload: &[u8]) -> Result<()> {
+        self.writer.encode(true, |outgoing, tx| outgoing.ping(payload, tx)).await
+    }
+
+    /// Sends a Close frame. What is still under way can be received, until `None` comes.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// The frame is queued whole or not at all; if it is, a later call writes it.
+    pub async fn send_close(&mut self, frame: Option<CloseFrame<'_>>) -> Result<()> {
+        self.writer.encode(true, |outgoing, tx| outgoing.close(frame, tx)).await
+    }
+
+    /// Writes all that is queued.
+    ///
+    /// # Errors
+    ///
+    /// The stream failed, or the peer does not read.
+    ///
+    /// # Cancel safety
+    ///
+    /// What was not written stays queued.
+    pub async fn flush(&mut self) -> Result<()> {
+        self.writer.flush().await
+    }
+
+    /// Closes the connection: sends a Close frame, drops messages that are still under way, and waits for the
+    /// peer's Close and the end of the stream.
+    ///
+    /// To receive those messages, use [`send_close`](Self::send_close) and go on with [`recv`](Self::recv).
+    /// A connection that is closing already is waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::CloseCodeForbidden`], [`SendError::ControlTooLong`]; and as of [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// The Close frame is queued whole or not at all; call `close` or `recv` again to wait.
+    pub async fn close(&mut self, frame: Option<CloseFrame<'_>>) -> Result<()> {
+        match self.send_close(frame).await {
+            Ok(()) | Err(crate::Error::Send(SendError::Closing)) => {}
+            Err(error) => return Err(error),
+        }
+        while self.recv().await?.is_some() {}
+        Ok(())
+    }
+}
+
+impl<S> Link for Writer<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    type Write = S;
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        std::pin::Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+
+    fn with_writer<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Writer<S>, &mut Context<'_>) -> T,
+    ) -> T {
+        f(self, cx)
+    }
+}
+
+/// Answers an event that is still borrowed; see [`WebSocket::recv_reply`].
+#[derive(Debug)]
+pub struct Responder<'w, S> {
+    writer: &'w mut Writer<S>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Responder<'_, S> {
+    /// Queues a message, for the next [`flush`](WebSocket::flush) or [`recv`](WebSocket::recv) to write.
+    ///
+    /// # Errors
+    ///
+    /// As of [`WebSocket::feed_text`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`WebSocket::feed_text`].
+    pub async fn feed<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
+        let message = message.into();
+        self.writer.encode(false, |outgoing, tx| outgoing.send(message, tx)).await
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    ///
+    /// As of [`WebSocket::send_text`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`WebSocket::send_text`].
+    pub async fn send<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
+        let message = message.into();
+        self.writer.encode(true, |outgoing, tx| outgoing.send(message, tx)).await
+    }
+}

@@ -1,0 +1,223 @@
+//! The opening handshake over a stream.
+
+use std::future::Future;
+use std::time::Duration;
+
+use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use ::tokio::time::timeout;
+
+use super::{Parts, WebSocket};
+use crate::adapter::{Error, Result, masking_key, nonce};
+use crate::buffer::{ReceiveBuffer, SendBuffer};
+use crate::config::Config;
+use crate::error::TimedOut;
+use crate::handshake::client::{self, Outcome};
+use crate::handshake::server::{self, Request, Response};
+
+/// Accepts whoever asks for a WebSocket, whatever the target and the Origin.
+///
+/// Look at the request first with [`Upgrade::receive`] if any of it matters; with cookies, the Origin does.
+///
+/// # Errors
+///
+/// What came was no request for a WebSocket, and was refused; the stream failed; it took too long.
+///
+/// # Cancel safety
+///
+/// None: the stream is lost with the future.
+pub async fn accept<S>(io: S, config: &Config) -> Result<WebSocket<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    Upgrade::receive(io, config).await?.accept(&Response::default()).await
+}
+
+/// Asks for a WebSocket over a stream that is connected.
+///
+/// # Errors
+///
+/// [`Error::Refused`] with the server's answer; the server broke a rule; the stream failed; it took too long.
+///
+/// # Cancel safety
+///
+/// None: the stream is lost with the future.
+pub async fn connect<S>(
+    mut io: S,
+    request: &client::Request<'_>,
+    config: &Config,
+) -> Result<(WebSocket<S>, client::Response)>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut tx = SendBuffer::new();
+    let mut rx = head_buffer(config);
+    let mut handshake = client::Handshake::start(request, config, nonce()?, masking_key, &mut tx)?;
+    let outcome = within(config.timeouts.handshake, async {
+        write(&mut io, &mut tx).await?;
+        loop {
+            if let Some(outcome) = handshake.receive(&mut rx)? {
+                return Ok(outcome);
+            }
+            if read(&mut io, &mut rx).await? == 0 {
+                return Ok(handshake.handle_eof()?);
+            }
+        }
+    });
+    match outcome.await? {
+        Outcome::Open(connection, response) => {
+            Ok((WebSocket::from_parts(Parts { io, connection, rx, tx }), response))
+        }
+        Outcome::Refused(response) => Err(Error::Refused(response.into())),
+    }
+}
+
+/// A request that waits for its answer.
+#[derive(Debug)]
+pub struct Upgrade<S> {
+    io: S,
+    request: Request,
+    rx: ReceiveBuffer,
+    config: Config,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
+    /// Reads a request. Take what time it needs to decide; nothing is answered until then.
+    ///
+    /// The request may be for something else than a WebSocket: [`Request::upgrade`] tells, and
+    /// [`reject`](Self::reject) can answer with a page.
+    ///
+    /// # Errors
+    ///
+    /// What came is not HTTP, and was refused; the stream failed; it took too long and was answered with 408.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: the stream is lost with the future.
+    pub async fn receive(mut io: S, config: &Config) -> Result<Self> {
+        let mut rx = head_buffer(config);
+        let mut handshake = server::Handshake::new(config);
+        let received = within(config.timeouts.handshake, async {
+            loop {
+                if let Some(request) = handshake.receive(&mut rx)? {
+                    return Ok(request);
+                }
+                if read(&mut io, &mut rx).await? == 0 {
+                    return Err(crate::handshake::HandshakeError::UnexpectedEof.into());
+                }
+            }
+        });
+        match received.await {
+            Ok(request) => Ok(Self { io, request, rx, config: config.clone() }),
+            Err(error) => {
+                let mut tx = SendBuffer::new();
+                match error {
+                    Error::Handshake(error) => server::refuse(error, &mut tx),
+                    Error::TimedOut(_) => server::refuse_late(&mut tx),
+                    _ => {}
+                }
+                finish(io, tx, config).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// What was asked for.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// The stream below.
+    pub fn get_ref(&self) -> &S {
+        &self.io
+    }
+
+    /// Opens the connection.
+    ///
+    /// # Errors
+    ///
+    /// The request is not for a WebSocket, and was refused; the response must not be sent, and the client got a
+    /// 500; the stream failed; it took too long.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: the stream is lost with the future.
+    pub async fn accept(mut self, response: &Response<'_>) -> Result<WebSocket<S>> {
+        let mut tx = SendBuffer::new();
+        match self.request.accept(response, &self.config, &mut tx) {
+            Ok(connection) => {
+                within(self.config.timeouts.handshake, write(&mut self.io, &mut tx)).await?;
+                Ok(WebSocket::from_parts(Parts { io: self.io, connection, rx: self.rx, tx }))
+            }
+            Err(error) => {
+                match error.status() {
+                    Some(_) => server::refuse(error, &mut tx),
+                    None => self.request.reject(500, &[], b"", &mut tx)?,
+                }
+                finish(self.io, tx, &self.config).await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Answers with something else: a refusal, a redirect, a page. Then the stream is closed.
+    ///
+    /// # Errors
+    ///
+    /// The answer must not be sent; the stream failed; it took too long.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: the stream is lost with the future.
+    pub async fn reject(self, status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<()> {
+        let mut tx = SendBuffer::new();
+        self.request.reject(status, headers, body, &mut tx)?;
+        finish(self.io, tx, &self.config).await
+    }
+}
+
+/// A buffer that can hold the largest head allowed.
+fn head_buffer(config: &Config) -> ReceiveBuffer {
+    ReceiveBuffer::with_capacity(config.limits.receive_buffer.max(config.limits.head))
+}
+
+async fn within<T>(limit: Option<Duration>, work: impl Future<Output = Result<T>>) -> Result<T> {
+    match limit {
+        Some(limit) => timeout(limit, work).await.unwrap_or(Err(TimedOut::Handshake.into())),
+        None => work.await,
+    }
+}
+
+async fn read<S: AsyncRead + Unpin>(io: &mut S, rx: &mut ReceiveBuffer) -> Result<usize> {
+    let n = io.read(rx.spare()).await?;
+    rx.filled(n);
+    Ok(n)
+}
+
+async fn write<S: AsyncWrite + Unpin>(io: &mut S, tx: &mut SendBuffer) -> Result<()> {
+    while !tx.is_empty() {
+        let mut transmit = tx.transmit();
+        let n = io.write(transmit.slices()[0]).await?;
+        if n == 0 {
+            return Err(std::io::Error::from(std::io::ErrorKind::WriteZero).into());
+        }
+        transmit.consume(n);
+    }
+    Ok(io.flush().await?)
+}
+
+/// Writes the last words and reads on until the client has seen them: what is left unread would reset the
+/// stream and take the answer with it.
+async fn finish<S>(mut io: S, mut tx: SendBuffer, config: &Config) -> Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    within(config.timeouts.handshake, write(&mut io, &mut tx)).await?;
+    let _: Result<()> = within(config.timeouts.close, async {
+        io.shutdown().await?;
+        let mut scratch = [0; 1024];
+        while io.read(&mut scratch).await? > 0 {}
+        Ok(())
+    })
+    .await;
+    Ok(())
+}

@@ -1,0 +1,320 @@
+//! The two halves of a connection, each for one task.
+//!
+//! The receiver unmasks and checks outside of any lock. It takes the lock once before it waits, to queue the
+//! replies that are due and to write; the sender takes it to encode and to write. Neither holds it while it waits.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
+
+use super::WebSocket;
+use super::link::{Link, Reader, Writer};
+use crate::adapter::Result;
+use crate::buffer::{SendBuffer, Transmit};
+use crate::close::CloseFrame;
+use crate::connection::{Chunk, Event, Outgoing, Payload, Prepared, State};
+use crate::error::SendError;
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    /// Splits the connection into halves that work from two tasks.
+    ///
+    /// The receiver goes on answering pings and driving the closing handshake, so it must go on receiving.
+    pub fn split(self) -> (Receiver<S>, Sender<S>) {
+        let Self { reader, writer } = self;
+        let (read, writer) = writer.split();
+        let shared = Arc::new(Shared { writer: Mutex::new(writer), waiting: Arc::default() });
+        (Receiver { reader, link: End { read, shared: shared.clone() } }, Sender { shared })
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
+    fn split(self) -> (ReadHalf<S>, Writer<WriteHalf<S>>) {
+        let Self { io, outgoing, tx, timer, .. } = self;
+        let (read, write) = ::tokio::io::split(io);
+        (read, Writer::new(write, outgoing, tx, timer))
+    }
+}
+
+/// The half that receives; see [`WebSocket::split`].
+#[derive(Debug)]
+pub struct Receiver<S> {
+    pub(super) reader: Reader,
+    pub(super) link: End<S>,
+}
+
+/// The half that sends; see [`WebSocket::split`].
+///
+/// To send from several tasks give each a channel to the one that owns this, or put it into a lock.
+#[derive(Debug)]
+pub struct Sender<S> {
+    shared: Arc<Shared<S>>,
+}
+
+/// The receiver's end of the stream and of what is shared.
+#[derive(Debug)]
+pub(super) struct End<S> {
+    read: ReadHalf<S>,
+    shared: Arc<Shared<S>>,
+}
+
+#[derive(Debug)]
+struct Shared<S> {
+    writer: Mutex<Writer<WriteHalf<S>>>,
+    waiting: Arc<Waiting>,
+}
+
+/// Who waits for the writing direction: a stream knows one waker only, so it gets one that wakes both.
+#[derive(Debug, Default)]
+struct Waiting {
+    receiver: Mutex<Option<Waker>>,
+    sender: Mutex<Option<Waker>>,
+}
+
+impl Wake for Waiting {
+    fn wake(self: Arc<Self>) {
+        for slot in [&self.receiver, &self.sender] {
+            let waker = lock(slot).take();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
+    /// Runs `f` with the writing half and a context that wakes both halves; `slot` is the caller's.
+    fn with_writer<T>(
+        &self,
+        slot: &Mutex<Option<Waker>>,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Writer<WriteHalf<S>>, &mut Context<'_>) -> T,
+    ) -> T {
+        {
+            let mut slot = lock(slot);
+            if !slot.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                *slot = Some(cx.waker().clone());
+            }
+        }
+        let both = Waker::from(self.waiting.clone());
+        f(&mut lock(&self.writer), &mut Context::from_waker(&both))
+    }
+}
+
+/// A lock whose holder panicked is taken all the same: a frame is queued whole or not at all.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Link for End<S> {
+    type Write = WriteHalf<S>;
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.read).poll_read(cx, buf)
+    }
+
+    fn with_writer<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Writer<WriteHalf<S>>, &mut Context<'_>) -> T,
+    ) -> T {
+        self.shared.with_writer(&self.shared.waiting.receiver, cx, f)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
+    /// As [`WebSocket::recv`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped; call `recv` again.
+    pub async fn recv(&mut self) -> Result<Option<Event<'_>>> {
+        self.reader.recv(&mut self.link).await
+    }
+
+    /// As [`WebSocket::recv_chunk`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`recv`](Self::recv).
+    pub async fn recv_chunk(&mut self) -> Result<Option<Chunk<'_>>> {
+        self.reader.recv_chunk(&mut self.link).await
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
+    /// How far the closing handshake has come.
+    pub fn state(&self) -> State {
+        lock(&self.shared.writer).outgoing.state()
+    }
+
+    /// As [`WebSocket::send_text`].
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], the stream failed, or the peer does not read.
+    ///
+    /// # Cancel safety
+    ///
+    /// It is queued whole or not at all; if it is, a later call writes it.
+    pub async fn send_text(&mut self, text: &str) -> Result<()> {
+        self.encode(true, |outgoing, tx| outgoing.send(text, tx)).await
+    }
+
+    /// As [`WebSocket::send_binary`].
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub async fn send_binary(&mut self, bytes: &[u8]) -> Result<()> {
+        self.encode(true, |outgoing, tx| outgoing.send(bytes, tx)).await
+    }
+
+    /// As [`WebSocket::send_prepared`].
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub async fn send_prepared(&mut self, message: &Prepared) -> Result<()> {
+        self.encode(true, |outgoing, tx| outgoing.send_prepared(message, tx)).await
+    }
+
+    /// As [`WebSocket::send_fragment`].
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub async fn send_fragment<'p>(
+        &mut self,
+        part: impl Into<Payload<'p>>,
+        fin: bool,
+    ) -> Result<()> {
+        let part = part.into();
+        self.encode(true, |outgoing, tx| outgoing.send_fragment(part, fin, tx)).await
+    }
+
+    /// As [`WebSocket::feed_text`].
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub async fn feed_text(&mut self, text: &str) -> Result<()> {
+        self.encode(false, |outgoing, tx| outgoing.send(text, tx)).await
+    }
+
+    /// As [`WebSocket::feed_binary`].
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub async fn feed_binary(&mut self, bytes: &[u8]) -> Result<()> {
+        self.encode(false, |outgoing, tx| outgoing.send(bytes, tx)).await
+    }
+
+    /// As [`WebSocket::feed_prepared`].
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub async fn feed_prepared(&mut self, message: &Prepared) -> Result<()> {
+        self.encode(false, |outgoing, tx| outgoing.send_prepared(message, tx)).await
+    }
+
+    /// As [`WebSocket::ping`].
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub async fn ping(&mut self, payload: &[u8]) -> Result<()> {
+        self.encode(true, |outgoing, tx| outgoing.ping(payload, tx)).await
+    }
+
+    /// As [`WebSocket::send_close`]. The receiver then waits for the peer's Close, within its deadline.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub async fn send_close(&mut self, frame: Option<CloseFrame<'_>>) -> Result<()> {
+        let sent = self.encode(true, |outgoing, tx| outgoing.close(frame, tx)).await;
+        // It has a deadline now that it did not have when it began to wait.
+        self.shared.waiting.clone().wake();
+        sent
+    }
+
+    /// As [`WebSocket::flush`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancel safety
+    ///
+    /// What was not written stays queued.
+    pub async fn flush(&mut self) -> Result<()> {
+        poll_fn(|cx| self.with_writer(cx, Writer::poll_flush)).await
+    }
+
+    async fn encode<'p>(
+        &mut self,
+        now: bool,
+        mut encode: impl for<'t> FnMut(
+            &mut Outgoing,
+            &'t mut SendBuffer,
+        ) -> Result<Transmit<'t, 'p>, SendError>,
+    ) -> Result<()> {
+        poll_fn(|cx| self.with_writer(cx, |writer, cx| writer.poll_encode(&mut encode, now, cx)))
+            .await?;
+        if now { self.flush().await } else { Ok(()) }
+    }
+
+    pub(super) fn with_writer<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Writer<WriteHalf<S>>, &mut Context<'_>) -> T,
+    ) -> T {
+        self.shared.with_writer(&self.shared.waiting.sender, cx, f)
+    }
+}

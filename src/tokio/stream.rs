@@ -1,0 +1,139 @@
+//! `Stream` and `Sink` of owned messages.
+//!
+//! A message taken from a stream is copied once; in exchange it can be kept, cloned and sent to other tasks.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use ::tokio::io::{AsyncRead, AsyncWrite};
+use futures_core::Stream;
+use futures_sink::Sink;
+
+use super::link::{Link, Reader, Writer};
+use super::{Receiver, Sender, WebSocket};
+use crate::adapter::{Error, Result};
+use crate::buffer::{SendBuffer, Transmit};
+use crate::close::CloseFrame;
+use crate::connection::{Incoming, Outgoing};
+use crate::error::SendError;
+use crate::message::Message;
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
+    type Item = Result<Message>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Self { reader, writer } = self.get_mut();
+        reader.poll_message(writer, cx)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for Receiver<S> {
+    type Item = Result<Message>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Self { reader, link } = self.get_mut();
+        reader.poll_message(link, cx)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.get_mut().writer.poll_room(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<()> {
+        self.get_mut().writer.queue(&message)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.get_mut().writer.poll_flush(cx)
+    }
+
+    /// Sends a Close frame, and waits for the peer's and for the end of the stream; messages that are still
+    /// under way are dropped.
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let Self { reader, writer } = self.get_mut();
+        writer.queue_close()?;
+        while ready!(reader.poll_message(writer, cx)?).is_some() {}
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for Sender<S> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.get_mut().with_writer(cx, Writer::poll_room)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<()> {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        self.get_mut().with_writer(&mut cx, |writer, _| writer.queue(&message))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.get_mut().with_writer(cx, Writer::poll_flush)
+    }
+
+    /// Sends a Close frame; the receiver waits for the peer's.
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.get_mut().with_writer(cx, |writer, cx| {
+            writer.queue_close()?;
+            writer.poll_flush(cx)
+        })
+    }
+}
+
+impl Reader {
+    fn poll_message<L: Link>(
+        &mut self,
+        link: &mut L,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Message>>> {
+        loop {
+            match ready!(self.poll_advance(link, Incoming::advance, cx)) {
+                Ok(true) => {}
+                Ok(false) => return Poll::Ready(None),
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+            if let Ok(Some(event)) = self.incoming.next_event(&mut self.rx) {
+                return Poll::Ready(Some(Ok(event.into())));
+            }
+            // Text that was found wrong when it was lent: the next turn ends the connection and tells why.
+        }
+    }
+}
+
+impl<W: AsyncWrite + Unpin> Writer<W> {
+    fn queue(&mut self, message: &Message) -> Result<()> {
+        let Self { outgoing, tx, .. } = self;
+        encode(message, outgoing, tx)?.queue();
+        Ok(())
+    }
+
+    fn queue_close(&mut self) -> Result<()> {
+        match self.queue(&Message::Close(None)) {
+            Err(Error::Send(SendError::Closing)) => Ok(()),
+            queued => queued,
+        }
+    }
+}
+
+fn encode<'t, 'm>(
+    message: &'m Message,
+    outgoing: &mut Outgoing,
+    tx: &'t mut SendBuffer,
+) -> Result<Transmit<'t, 'm>, SendError> {
+    match message {
+        Message::Text(text) => outgoing.send(&**text, tx),
+        Message::Binary(bytes) => outgoing.send(&**bytes, tx),
+        Message::Ping(payload) => outgoing.ping(payload, tx),
+        Message::Pong(payload) => outgoing.pong(payload, tx),
+        Message::Close(frame) => {
+            let frame = frame.as_ref().map(|(code, reason)| CloseFrame { code: *code, reason });
+            outgoing.close(frame, tx)
+        }
+    }
+}
