@@ -139,10 +139,12 @@ mod tests {
         assert!((3000..=u16::MAX).filter(sendable).eq(3000..5000));
     }
 
+    type Decoded = Result<Option<CloseFrame<'static>>, ProtocolError>;
+
     #[test]
     fn a_body_is_nothing_or_a_code_and_text() {
         let frame = |code, reason| Ok(Some(CloseFrame { code: CloseCode(code), reason }));
-        let table: [(&[u8], Result<Option<CloseFrame<'_>>, ProtocolError>); 9] = [
+        let table: [(&[u8], Decoded); 9] = [
             (b"", Ok(None)),
             (b"\x03", Err(ProtocolError::CloseTruncated)),
             (b"\x03\xe8", frame(1000, "")),

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::adapter::{Error, Result};
 use crate::buffer::{ReceiveBuffer, SendBuffer, Transmit};
-use crate::connection::{Chunk, Event, Incoming, Outgoing, State, Transport};
+use crate::connection::{Chunk, Event, Incoming, Outgoing, Transport};
 use crate::error::ProtocolError;
 
 /// How the loop gets at the stream and at the writing half, which may be shared with another thread.
@@ -61,22 +61,15 @@ impl Reader {
         loop {
             let found = advance(&mut self.incoming, &mut self.rx)
                 .map_err(|e| fail(e, &mut self.incoming, link))?;
-            let has_reply = self.incoming.has_reply();
-            if found && !has_reply {
+            if found && !self.incoming.is_closed() {
                 return Ok(true);
             }
-            let state = link.with_writer(|outgoing, _, _| {
-                outgoing.answer(&mut self.incoming);
-                outgoing.state()
-            });
-            if found {
-                // Our Close leaves before theirs is handed over: the caller may drop everything then.
-                if state != State::Open {
-                    flush(link)?;
-                }
-                return Ok(true);
-            }
+            link.with_writer(|outgoing, _, _| outgoing.answer(&mut self.incoming));
+            // Our Close leaves before theirs is handed over: the caller may drop everything then.
             flush(link)?;
+            if found {
+                return Ok(true);
+            }
             if link.with_writer(|outgoing, _, _| outgoing.transport()) != Transport::Keep {
                 linger(&mut self.incoming, link);
                 return Ok(false);

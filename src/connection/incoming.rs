@@ -198,6 +198,11 @@ impl Incoming {
         }
     }
 
+    /// Whether the peer's Close frame has come; nothing comes after it.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.stage, Stage::Closed)
+    }
+
     /// Whether a pong or a Close is due because of what came.
     pub fn has_reply(&self) -> bool {
         self.reply.is_due()

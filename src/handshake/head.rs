@@ -137,6 +137,8 @@ mod tests {
         HeadSearch::new(&limits)
     }
 
+    type Verdict = Option<(usize, Result<usize, HandshakeError>)>;
+
     /// The verdict, and after how many bytes it came when they came one by one.
     fn trickle(
         head: &[u8],
@@ -148,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_head_ends_with_its_empty_line_and_breaks_at_its_first_fault() {
-        let table: [(&[u8], Option<(usize, Result<usize, HandshakeError>)>); 8] = [
+        let table: [(&[u8], Verdict); 8] = [
             (b"G\r\n\r\nmore", Some((5, Ok(5)))),
             (b"\r\nG\r\nH:\r\n\r\n", Some((11, Ok(11)))),
             (b"G\r\nH", None),

@@ -94,9 +94,9 @@ impl Reader {
         loop {
             match advance(&mut self.incoming, &mut self.rx) {
                 Ok(true) => {
-                    if self.incoming.has_reply() {
+                    if self.incoming.is_closed() {
                         // Our Close leaves before theirs is handed over: the caller may drop everything then.
-                        ready!(self.poll_reply(link, cx))?;
+                        ready!(self.poll_close(link, cx))?;
                     }
                     return Poll::Ready(Ok(true));
                 }
@@ -119,6 +119,9 @@ impl Reader {
             }
             match self.poll_fill(link, cx) {
                 Poll::Ready(Ok(0)) => {
+                    // The peer may still read; if not, writing fails soon enough.
+                    let flushed = link.with_writer(cx, |writer, cx| writer.poll_flush(cx));
+                    let _: Result<()> = ready!(flushed);
                     link.with_writer(cx, |writer, _| writer.outgoing.end());
                     return Poll::Ready(
                         self.incoming.handle_eof().map(|()| false).map_err(Into::into),
@@ -158,15 +161,12 @@ impl Reader {
         polled.map_ok(|()| n)
     }
 
-    fn poll_reply<L: Link>(&mut self, link: &mut L, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    fn poll_close<L: Link>(&mut self, link: &mut L, cx: &mut Context<'_>) -> Poll<Result<()>> {
         link.with_writer(cx, |writer, cx| {
             writer.outgoing.answer(&mut self.incoming);
-            match writer.outgoing.state() {
-                State::Open => Poll::Ready(Ok(())),
-                _ => match ready!(writer.poll_flush(cx)) {
-                    Err(crate::Error::Io(_)) => Poll::Ready(Ok(())),
-                    flushed => Poll::Ready(flushed),
-                },
+            match ready!(writer.poll_flush(cx)) {
+                Err(crate::Error::Io(_)) => Poll::Ready(Ok(())),
+                flushed => Poll::Ready(flushed),
             }
         })
     }
@@ -206,7 +206,7 @@ fn poll_linger<L: Link>(
     let mut scratch = [0; 4096];
     // A peer may send for ever: after so many reads others have their turn.
     for _ in 0..64 {
-        let transport = link.with_writer(cx, |writer, cx| {
+        let (transport, written) = link.with_writer(cx, |writer, cx| {
             writer.outgoing.answer(incoming);
             writer.poll_say_goodbye(cx)
         });
@@ -216,13 +216,15 @@ fn poll_linger<L: Link>(
         }
         let mut dropped = ReadBuf::new(&mut scratch);
         let read = link.poll_read(cx, &mut dropped);
-        let ended =
-            matches!(read, Poll::Ready(Err(_))) || read.is_ready() && dropped.filled().is_empty();
+        let at_end = read.is_ready() && dropped.filled().is_empty();
         let timed = link
             .with_writer(cx, |writer, cx| timer.poll(&mut writer.outgoing, None, &writer.tx, cx));
-        if ended || matches!(timed, Poll::Ready(Err(_))) {
+        if at_end && written
+            || matches!(read, Poll::Ready(Err(_)))
+            || matches!(timed, Poll::Ready(Err(_)))
+        {
             link.with_writer(cx, |writer, _| writer.outgoing.end());
-        } else if read.is_pending() && timed.is_pending() {
+        } else if (read.is_pending() || at_end) && timed.is_pending() {
             return Poll::Pending;
         }
     }
@@ -307,18 +309,20 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes the last words and shuts down, as far as it goes now; what to do with the stream then.
-    fn poll_say_goodbye(&mut self, cx: &mut Context<'_>) -> Transport {
-        let written = self.poll_write_queue(cx);
-        let transport = self.outgoing.transport();
-        match written {
-            Poll::Ready(Err(_)) => return Transport::Close,
-            Poll::Ready(Ok(())) if transport == Transport::ShutDown => {
-                let _: Poll<io::Result<()>> = self.poll_shut_down(cx);
+    /// Writes the last words and shuts down, as far as it goes now; what to do with the stream then, and whether
+    /// all is written.
+    fn poll_say_goodbye(&mut self, cx: &mut Context<'_>) -> (Transport, bool) {
+        match self.poll_write_queue(cx) {
+            Poll::Pending => (self.outgoing.transport(), false),
+            Poll::Ready(Err(_)) => (Transport::Close, true),
+            Poll::Ready(Ok(())) => {
+                let transport = self.outgoing.transport(); // now that our Close is queued
+                if transport == Transport::ShutDown {
+                    let _: Poll<io::Result<()>> = self.poll_shut_down(cx);
+                }
+                (transport, true)
             }
-            _ => {}
         }
-        transport
     }
 
     fn poll_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

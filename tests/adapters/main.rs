@@ -1,0 +1,8 @@
+//! The adapters over scripted streams and over sockets.
+#![cfg(feature = "tokio")]
+
+mod cancel;
+mod scripted;
+mod sockets;
+mod split;
+mod trace;

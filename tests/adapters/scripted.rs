@@ -1,0 +1,174 @@
+//! A stream that reads from a script and remembers what is written.
+
+use std::io::{self, Read, Write};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use sotong::{FrameHeader, Mask, Opcode};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+const READING: usize = 0;
+const WRITING: usize = 1;
+
+/// Reads give one piece of the script each, then the end; writes are kept, also when the stream is gone.
+#[derive(Clone, Debug, Default)]
+pub struct Scripted {
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    reads: Vec<Vec<u8>>,
+    written: Vec<u8>,
+    /// Every other poll is pending, in each direction.
+    is_hesitant: bool,
+    hesitated: [bool; 2],
+    /// The most that one write takes.
+    max_write: Option<usize>,
+}
+
+impl Scripted {
+    pub fn new(reads: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
+        let mut reads: Vec<Vec<u8>> =
+            reads.into_iter().map(|read| read.as_ref().to_vec()).collect();
+        reads.reverse();
+        Self { inner: Arc::new(Mutex::new(Inner { reads, ..Inner::default() })) }
+    }
+
+    /// Pending at every other poll, and writes that take `max_write` bytes.
+    pub fn hesitant(self, max_write: usize) -> Self {
+        {
+            let mut inner = self.inner.lock().unwrap();
+            (inner.is_hesitant, inner.max_write) = (true, Some(max_write));
+        }
+        self
+    }
+
+    pub fn written(&self) -> Vec<u8> {
+        self.inner.lock().unwrap().written.clone()
+    }
+}
+
+impl Inner {
+    fn read(&mut self, buf: &mut [u8]) -> usize {
+        let Some(read) = self.reads.pop() else { return 0 };
+        let n = read.len().min(buf.len());
+        buf[..n].copy_from_slice(&read[..n]);
+        if n < read.len() {
+            self.reads.push(read[n..].to_vec());
+        }
+        n
+    }
+
+    fn write(&mut self, buf: &[u8]) -> usize {
+        let n = buf.len().min(self.max_write.unwrap_or(usize::MAX));
+        self.written.extend_from_slice(&buf[..n]);
+        n
+    }
+
+    fn hesitates(&mut self, direction: usize, cx: &Context<'_>) -> bool {
+        let hesitated = &mut self.hesitated[direction];
+        *hesitated = self.is_hesitant && !*hesitated;
+        if *hesitated {
+            cx.waker().wake_by_ref();
+        }
+        *hesitated
+    }
+}
+
+impl Read for Scripted {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        Ok(self.inner.lock().unwrap().read(buf))
+    }
+}
+
+impl Write for Scripted {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        Ok(self.inner.lock().unwrap().write(buf))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl sotong::blocking::Stream for Scripted {}
+
+impl AsyncRead for Scripted {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut inner = self.inner.lock().unwrap();
+        if inner.hesitates(READING, cx) {
+            return Poll::Pending;
+        }
+        let n = inner.read(buf.initialize_unfilled());
+        buf.advance(n);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Scripted {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut inner = self.inner.lock().unwrap();
+        if inner.hesitates(WRITING, cx) { Poll::Pending } else { Poll::Ready(Ok(inner.write(buf))) }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.inner.lock().unwrap().hesitates(WRITING, cx) {
+            Poll::Pending
+        } else {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
+    }
+}
+
+/// A frame as a client sends it.
+pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    frame(first, payload, Some([0x37, 0xfa, 0x21, 0x3d]))
+}
+
+/// A frame as a server sends it.
+pub fn plain(first: u8, payload: &[u8]) -> Vec<u8> {
+    frame(first, payload, None)
+}
+
+fn frame(first: u8, payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
+    let (bit, len) = (if key.is_some() { 0x80 } else { 0 }, payload.len());
+    let mut bytes = match len {
+        0..=125 => vec![first, bit | len as u8],
+        126..=0xffff => [&[first, bit | 126][..], &(len as u16).to_be_bytes()].concat(),
+        _ => [&[first, bit | 127][..], &(len as u64).to_be_bytes()].concat(),
+    };
+    let key_bytes = key.unwrap_or_default();
+    bytes.extend_from_slice(&key_bytes[..if key.is_some() { 4 } else { 0 }]);
+    bytes.extend(payload.iter().enumerate().map(|(i, octet)| octet ^ key_bytes[i % 4]));
+    bytes
+}
+
+/// The frames in `bytes` without their masks; what is left at the end must be nothing.
+pub fn frames(mut bytes: &[u8]) -> Vec<(bool, Opcode, Vec<u8>)> {
+    let mut frames = vec![];
+    while let Some((header, len)) = FrameHeader::decode(bytes).expect("what we send is valid") {
+        let end = len + header.payload_len as usize;
+        let mut payload = bytes[len..end].to_vec();
+        if let Some(key) = header.masking_key {
+            Mask::new(key).apply(&mut payload);
+        }
+        frames.push((header.fin, header.opcode, payload));
+        bytes = &bytes[end..];
+    }
+    assert_eq!(bytes, b"", "half a frame was sent");
+    frames
+}
