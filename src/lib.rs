@@ -1,7 +1,69 @@
-//! WebSocket (RFC 6455) as a sans-IO state machine, with thin blocking and tokio adapters.
+//! WebSocket (RFC 6455) as a state machine that does no I/O, with thin adapters that do.
+//!
+//! ```text
+//! bytes in ─► handshake ─► frames ─► pieces ─► messages ─► your code
+//! bytes out ◄── queue ◄── frames ◄── messages ◄── your code
+//! ```
+//!
+//! The core, [`Connection`] and [`handshake`], takes bytes that came and gives messages, takes messages and gives bytes
+//! to send. It never reads a socket, a clock or a source of randomness, so it runs under any runtime, under none, on bare
+//! metal, and in a test without a network. Most programs want an adapter:
+//!
+//! * [`blocking`] over any `Read + Write`, a thread per connection;
+//! * [`tokio`] over any `AsyncRead + AsyncWrite` (feature `tokio`).
+//!
+//! # A conversation without a socket
+//!
+//! ```
+//! use sotong::{Config, Connection, Event, ReceiveBuffer, SendBuffer};
+//!
+//! let config = Config::default();
+//! let mut client = Connection::client(&config, || Some([7, 7, 7, 7])); // keys must be random; see MaskingKeys
+//! let mut server = Connection::server(&config);
+//! let mut queue = SendBuffer::new();
+//! let mut rx = ReceiveBuffer::with_capacity(4096);
+//!
+//! // The client sends; what it queued is what the server reads.
+//! let transmit = client.send_text("안녕", &mut queue)?;
+//! rx.extend(&transmit.slices().concat());
+//!
+//! // The server gets a message that lies in its receive buffer.
+//! assert_eq!(server.next_event(&mut rx)?, Some(Event::Text("안녕")));
+//! assert_eq!(server.next_event(&mut rx)?, None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Who owns what
+//!
+//! The caller owns the two buffers. An [`Event`] borrows the [`ReceiveBuffer`], not the connection, so it can be answered
+//! while it is looked at, without a copy. Sending returns a [`Transmit`]: the queue, and behind it the payload, where it
+//! is large and need not be masked, still in the caller's memory. Write it, say how much went out, drop it: what is left
+//! is copied into the queue, so a frame is never half sent.
+//!
+//! # Limits and deadlines
+//!
+//! All that a peer can make us hold or wait for is bounded by default; [`Limits`] and [`Timeouts`] are the tables. The
+//! deadlines are part of the core ([`Connection::poll_timeout`]); the adapters arm them.
+//!
+//! # Errors
+//!
+//! They are split by fault. [`ProtocolError`]: the peer broke a rule, and was told with the right close code.
+//! [`SendError`]: we may not send this now. [`handshake::HandshakeError`]: an opening handshake that fails. [`TimedOut`]:
+//! a deadline. The adapters have one [`Error`] for all of these and the stream's own.
+//!
+//! # Features
+//!
+//! | feature | brings |
+//! |---|---|
+//! | `std` (default) | [`blocking`], [`Error`], keys from the operating system, faster checks of text |
+//! | `tokio` | [`tokio`], `Message` |
+//!
+//! Without features the core is left: `no_std` with `alloc`.
+
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+#![cfg_attr(not(feature = "tokio"), allow(rustdoc::broken_intra_doc_links))]
 
 extern crate alloc;
 #[cfg(any(feature = "std", test))]
@@ -30,15 +92,19 @@ pub mod tokio;
 
 #[cfg(feature = "std")]
 pub use adapter::{Error, Result};
-
 pub use buffer::{ReceiveBuffer, SendBuffer, Transmit};
 pub use close::{CloseCode, CloseFrame};
 pub use config::{Config, Limits, Timeouts};
 pub use connection::{
-    Chunk, Connection, Event, MaskingKeys, Payload, Prepared, Role, State, Transport,
+    Chunk, Connection, Event, Incoming, MaskingKeys, Outgoing, Payload, Prepared, Role, State, Transport,
 };
 pub use error::{ProtocolError, SendError, TimedOut};
 pub use frame::{EncodedHeader, FrameHeader, Opcode};
 pub use mask::Mask;
 #[cfg(feature = "tokio")]
 pub use message::Message;
+
+/// The README's examples, run as tests.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
