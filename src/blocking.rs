@@ -23,7 +23,8 @@
 //!
 //! The adapter holds no protocol decision: it is about 600 lines that move bytes and wait. Deadlines hold over
 //! streams that can give up waiting for a moment, as sockets can; see [`Stream`]. Over others ([`Plain`]) they are
-//! looked at whenever a read or a write returns.
+//! looked at whenever a read or a write returns. Streams that never block, as in an event loop, are better served by the
+//! core.
 
 mod handshake;
 mod link;
@@ -65,8 +66,15 @@ pub struct Parts<S> {
 impl<S: Stream> WebSocket<S> {
     /// A connection whose handshake was done elsewhere, or one that was taken apart.
     ///
-    /// The stream is used as it is: if deadlines are to hold, let it [tick](Stream::set_tick) before, and say so.
-    pub fn from_parts(parts: Parts<S>, ticks: bool) -> Self {
+    /// # Errors
+    ///
+    /// The stream cannot be [made ready](Stream::prepare).
+    pub fn from_parts(mut parts: Parts<S>) -> Result<Self> {
+        let ticks = parts.io.prepare(handshake::tick(parts.connection.timeouts()))?;
+        Ok(Self::assemble(parts, ticks))
+    }
+
+    fn assemble(parts: Parts<S>, ticks: bool) -> Self {
         let (incoming, outgoing) = parts.connection.split();
         let writer = Writer {
             io: parts.io,
@@ -86,7 +94,7 @@ impl<S: Stream> WebSocket<S> {
     }
 
     /// The stream below.
-    pub fn get_ref(&self) -> &S {
+    pub fn stream(&self) -> &S {
         &self.writer.io
     }
 
@@ -102,8 +110,7 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// The connection is over: the peer broke a rule and was told so, the stream failed, a deadline passed. Only
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) of a stream that does not tick is no end: call `recv` again.
+    /// The connection is over: the peer broke a rule and was told so, the stream failed, a deadline passed.
     pub fn recv(&mut self) -> Result<Option<Event<'_>>> {
         self.reader.recv(&mut self.writer)
     }

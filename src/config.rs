@@ -27,7 +27,7 @@ pub struct Config {
 /// | [`fragments`](Self::fragments) | 65,536 | the connection fails with 1008 |
 /// | [`send_queue`](Self::send_queue) | 64 KiB | sending waits; pongs are not queued |
 /// | [`receive_buffer`](Self::receive_buffer) | 16 KiB | one read takes no more |
-/// | [`head`](Self::head) | 8 KiB | 431, or 414 within the first line; a client gives up |
+/// | [`head`](Self::head) | 16 KiB | 431, or 414 within the first line; a client gives up |
 /// | [`head_lines`](Self::head_lines) | 100 | 431; a client gives up |
 /// | [`refusal_body`](Self::refusal_body) | 16 KiB | the rest of the body is not read |
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,8 +66,8 @@ impl Default for Limits {
             send_queue: 64 * 1024,
             // Four pages, and the payload of a TLS record.
             receive_buffer: 16 * 1024,
-            // What nginx and Node allow for a head.
-            head: 8 * 1024,
+            // What Node allows for a head: room for large cookies, and one receive buffer.
+            head: 16 * 1024,
             head_lines: 100,
             refusal_body: 16 * 1024,
         }

@@ -21,7 +21,7 @@ use core::time::Duration;
 
 use crate::buffer::{ReceiveBuffer, SendBuffer, Transmit};
 use crate::close::CloseFrame;
-use crate::config::Config;
+use crate::config::{Config, Timeouts};
 use crate::error::{ProtocolError, SendError, TimedOut};
 
 /// Which end of the connection this is. A client masks what it sends, a server must not (section 5.1).
@@ -357,6 +357,11 @@ impl Connection {
         tx: &SendBuffer,
     ) -> Result<(), TimedOut> {
         self.outgoing.handle_timeout(now, Some(rx.received()), tx)
+    }
+
+    /// The timeouts it was made with.
+    pub fn timeouts(&self) -> &Timeouts {
+        self.outgoing.timeouts()
     }
 
     #[cfg(feature = "std")]

@@ -96,7 +96,8 @@ pub use buffer::{ReceiveBuffer, SendBuffer, Transmit};
 pub use close::{CloseCode, CloseFrame};
 pub use config::{Config, Limits, Timeouts};
 pub use connection::{
-    Chunk, Connection, Event, Incoming, MaskingKeys, Outgoing, Payload, Prepared, Role, State, Transport,
+    Chunk, Connection, Event, Incoming, MaskingKeys, Outgoing, Payload, Prepared, Role, State,
+    Transport,
 };
 pub use error::{ProtocolError, SendError, TimedOut};
 pub use frame::{EncodedHeader, FrameHeader, Opcode};

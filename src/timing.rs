@@ -49,6 +49,10 @@ impl Timing {
         }
     }
 
+    pub(crate) fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
+    }
+
     /// The time at which to call [`handle`](Self::handle), if nothing happens until then.
     pub(crate) fn poll(&mut self, now: Duration, seen: Observed) -> Option<Duration> {
         self.observe(now, seen);

@@ -90,7 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// The stream below.
-    pub fn get_ref(&self) -> &S {
+    pub fn stream(&self) -> &S {
         &self.writer.io
     }
 

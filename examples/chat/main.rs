@@ -82,7 +82,7 @@ async fn serve(stream: TcpStream, room: &Arc<Room>, config: &Config) -> sotong::
 /// Whether the page that asks is ours (RFC 6455, section 10.2). Programs that are no browsers say no Origin.
 fn is_same_origin(request: &Request) -> bool {
     let Some(origin) = request.origin() else { return true };
-    let host = request.headers().get_str("host");
+    let host = request.headers().text("host");
     ["http://", "https://"]
         .iter()
         .any(|scheme| origin.strip_prefix(scheme).is_some_and(|site| Some(site) == host))

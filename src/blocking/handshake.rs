@@ -91,7 +91,7 @@ impl<S: Stream> Upgrade<S> {
     }
 
     /// The stream below.
-    pub fn get_ref(&self) -> &S {
+    pub fn stream(&self) -> &S {
         &self.opening.io
     }
 
@@ -143,10 +143,7 @@ struct Opening<S> {
 
 impl<S: Stream> Opening<S> {
     fn start(mut io: S, config: &Config) -> Result<Self> {
-        let ticks = match tick(&config.timeouts) {
-            Some(tick) => io.set_tick(tick)?,
-            None => false,
-        };
+        let ticks = io.prepare(tick(&config.timeouts))?;
         // A buffer that can hold the largest head allowed.
         let rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer.max(config.limits.head));
         let mut opening = Self { io, rx, clock: Clock::new(ticks), deadline: None };
@@ -218,12 +215,12 @@ impl<S: Stream> Opening<S> {
     }
 
     fn finish(self, connection: crate::Connection, tx: SendBuffer) -> WebSocket<S> {
-        WebSocket::from_parts(Parts { io: self.io, connection, rx: self.rx, tx }, self.clock.ticks)
+        WebSocket::assemble(Parts { io: self.io, connection, rx: self.rx, tx }, self.clock.ticks)
     }
 }
 
 /// How often to look at the deadlines: a quarter of the shortest, a second at most.
-fn tick(timeouts: &Timeouts) -> Option<Duration> {
+pub(super) fn tick(timeouts: &Timeouts) -> Option<Duration> {
     let Timeouts { handshake, keepalive, pong, close, send } = *timeouts;
     let shortest = [handshake, keepalive, pong, close, send].into_iter().flatten().min()?;
     Some((shortest / 4).clamp(Duration::from_millis(1), Duration::from_secs(1)))

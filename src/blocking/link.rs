@@ -90,9 +90,11 @@ impl Reader {
             let received = Some(self.rx.received());
             let paused = link.with_writer(|outgoing, tx, clock| {
                 let paused = clock.pause(read);
-                match paused {
-                    Ok(_) => clock.check(outgoing, received, tx)?,
-                    Err(_) => outgoing.end(),
+                match &paused {
+                    Err(Error::Io(error)) if error.kind() != ErrorKind::WouldBlock => {
+                        outgoing.end()
+                    }
+                    _ => clock.check(outgoing, received, tx)?,
                 }
                 paused
             })?;

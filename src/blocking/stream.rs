@@ -8,13 +8,13 @@ use std::time::Duration;
 ///
 /// Sockets can do all of it. For any other type `impl Stream for MyStream {}` will do, or wrap it in [`Plain`].
 pub trait Stream: Read + Write {
-    /// Makes every read and write give up after `tick` with `WouldBlock` or `TimedOut`, so that deadlines can be
-    /// looked at; `false` if the stream cannot. Called once, before the opening handshake.
+    /// Makes the stream ready, once, before anything is read or written: from now on every read and write gives up
+    /// after `tick` with `WouldBlock` or `TimedOut`, so that deadlines can be looked at. `false` if it does not.
     ///
     /// # Errors
     ///
     /// The stream failed.
-    fn set_tick(&mut self, tick: Duration) -> io::Result<bool> {
+    fn prepare(&mut self, tick: Option<Duration>) -> io::Result<bool> {
         let _ = tick;
         Ok(false)
     }
@@ -39,13 +39,13 @@ pub trait TryClone: Stream + Sized {
     fn try_clone(&self) -> io::Result<Self>;
 }
 
-/// Sets `TCP_NODELAY` with the tick: a small frame must not wait for the acknowledgement of the one before.
+/// `TCP_NODELAY` is set: a small frame must not wait for the acknowledgement of the one before.
 impl Stream for TcpStream {
-    fn set_tick(&mut self, tick: Duration) -> io::Result<bool> {
+    fn prepare(&mut self, tick: Option<Duration>) -> io::Result<bool> {
         self.set_nodelay(true)?;
-        self.set_read_timeout(Some(tick))?;
-        self.set_write_timeout(Some(tick))?;
-        Ok(true)
+        self.set_read_timeout(tick)?;
+        self.set_write_timeout(tick)?;
+        Ok(tick.is_some())
     }
 
     fn shut_down(&mut self) -> io::Result<()> {
@@ -65,10 +65,10 @@ mod unix {
     use std::os::unix::net::UnixStream;
 
     impl Stream for UnixStream {
-        fn set_tick(&mut self, tick: Duration) -> io::Result<bool> {
-            self.set_read_timeout(Some(tick))?;
-            self.set_write_timeout(Some(tick))?;
-            Ok(true)
+        fn prepare(&mut self, tick: Option<Duration>) -> io::Result<bool> {
+            self.set_read_timeout(tick)?;
+            self.set_write_timeout(tick)?;
+            Ok(tick.is_some())
         }
 
         fn shut_down(&mut self) -> io::Result<()> {

@@ -9,7 +9,7 @@ use super::reply::{Ending, Reply};
 use super::{MaskingKeys, Role, State, Transport};
 use crate::buffer::{SendBuffer, Transmit};
 use crate::close::{CloseCode, CloseFrame};
-use crate::config::Config;
+use crate::config::{Config, Timeouts};
 use crate::error::{ProtocolError, SendError, TimedOut};
 use crate::frame::{FrameHeader, Opcode};
 use crate::mask::Mask;
@@ -258,6 +258,10 @@ impl Outgoing {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn timeouts(&self) -> &Timeouts {
+        self.timing.timeouts()
     }
 
     pub(super) fn role(&self) -> Role {

@@ -113,7 +113,7 @@ impl Response {
 
     /// The subprotocol that the server chose, one of those that were offered.
     pub fn subprotocol(&self) -> Option<&str> {
-        self.headers.get_str("sec-websocket-protocol")
+        self.headers.text("sec-websocket-protocol")
     }
 
     /// The body of a refusal, as much of it as came, up to [`Limits::refusal_body`](crate::Limits::refusal_body).
@@ -318,7 +318,7 @@ enum BodyEnd {
 impl Body {
     fn of(status: u16, headers: &Headers) -> Self {
         let is_chunked = |coding| names(coding, "chunked");
-        let length = headers.get_str("content-length").and_then(|length| length.parse().ok());
+        let length = headers.text("content-length").and_then(|length| length.parse().ok());
         let (end, remaining) = match (headers.all("transfer-encoding").last(), length) {
             _ if status == 204 || status == 304 => (BodyEnd::Length, 0),
             (Some(coding), _) if is_chunked(coding) => (BodyEnd::Chunks { begun: false }, 0),

@@ -88,7 +88,7 @@ impl Headers {
     }
 
     /// The value of the first field of that name, if it is text.
-    pub fn get_str(&self, name: &str) -> Option<&str> {
+    pub fn text(&self, name: &str) -> Option<&str> {
         core::str::from_utf8(self.get(name)?).ok()
     }
 
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(headers.get("a"), Some(&b"1"[..]));
         assert_eq!(headers.get("B"), Some(&b"\xff"[..]));
         assert_eq!(
-            (headers.get_str("B"), headers.get_str("c"), headers.get("d")),
+            (headers.text("B"), headers.text("c"), headers.get("d")),
             (None, Some(""), None)
         );
         assert!(headers.all("A").eq([&b"1"[..], b"2:3"]));

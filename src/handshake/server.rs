@@ -116,7 +116,7 @@ impl Request {
     ///
     /// A server that knows its users by cookies must look at it, or every page on the web may act for them.
     pub fn origin(&self) -> Option<&str> {
-        self.headers.get_str("origin")
+        self.headers.text("origin")
     }
 
     /// The subprotocols that the client speaks, the most wanted first.

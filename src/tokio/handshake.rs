@@ -127,7 +127,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     }
 
     /// The stream below.
-    pub fn get_ref(&self) -> &S {
+    pub fn stream(&self) -> &S {
         &self.io
     }
 

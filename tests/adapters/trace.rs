@@ -132,7 +132,7 @@ fn core(mut conn: Connection, reads: &[Vec<u8>]) -> Trace {
 }
 
 fn over_blocking(mut ws: blocking::WebSocket<Scripted>) -> Trace {
-    let io = ws.get_ref().clone();
+    let io = ws.stream().clone();
     let start = io.written().len();
     let mut events = vec![];
     let outcome = loop {
@@ -162,7 +162,7 @@ fn over_blocking(mut ws: blocking::WebSocket<Scripted>) -> Trace {
 }
 
 async fn over_tokio(mut ws: asynchronous::WebSocket<Scripted>) -> Trace {
-    let io = ws.get_ref().clone();
+    let io = ws.stream().clone();
     let start = io.written().len();
     let mut events = vec![];
     let outcome = loop {
@@ -225,7 +225,8 @@ fn a_client_does_the_same_over_core_blocking_and_tokio() {
         let expected = unmasked(core(Connection::client(&config(), || Some([1, 2, 3, 4])), &reads));
 
         let (io, connection, rx, tx) = parts(Scripted::new(&reads));
-        let ws = blocking::WebSocket::from_parts(blocking::Parts { io, connection, rx, tx }, false);
+        let ws =
+            blocking::WebSocket::from_parts(blocking::Parts { io, connection, rx, tx }).unwrap();
         assert_eq!(unmasked(over_blocking(ws)), expected, "{what}");
 
         let (io, connection, rx, tx) = parts(Scripted::new(&reads));
