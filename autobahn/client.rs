@@ -1,6 +1,8 @@
-//! Lets the Autobahn suite test our clients: `autobahn_client [--adapter tokio|blocking] URL AGENT`.
+//! Lets the Autobahn suite test our clients: `autobahn_client [--adapter tokio|blocking] URL
+//! AGENT`.
 //!
-//! It asks the suite at URL for the number of cases, echoes every message in each of them, and has the report written.
+//! It asks the suite at URL for the number of cases, echoes every message in each of them, and has
+//! the report written.
 
 use std::net::TcpStream;
 

@@ -1,7 +1,9 @@
-//! A WebSocket client for the terminal: `client [--subprotocol NAME]... [--header 'NAME: VALUE']... ws://HOST[:PORT][/PATH]`.
+//! A WebSocket client for the terminal: `client [--subprotocol NAME]... [--header 'NAME: VALUE']...
+//! ws://HOST[:PORT][/PATH]`.
 //!
-//! Each line of standard input goes out as a text message, each message that comes is printed as a line. At the end of
-//! the input the connection is closed once nothing has come for a while; the close code is shown on standard error.
+//! Each line of standard input goes out as a text message, each message that comes is printed as a
+//! line. At the end of the input the connection is closed once nothing has come for a while; the
+//! close code is shown on standard error.
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! An echo server: `echo [--listen ADDR] [--adapter tokio|blocking] [--max-message BYTES]`.
 //!
-//! Says `listening on ADDR` when it is ready. Replies are fed, not sent: those to all messages that came with one
-//! read leave with one write.
+//! Says `listening on ADDR` when it is ready. Replies are fed, not sent: those to all messages that
+//! came with one read leave with one write.
 
 use std::io::Write;
 use std::net::SocketAddr;

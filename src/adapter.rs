@@ -40,7 +40,8 @@ impl Error {
         }
     }
 
-    /// Whether the stream just ended, without a closing handshake: a lost network, a process that died.
+    /// Whether the stream just ended, without a closing handshake: a lost network, a process that
+    /// died.
     pub fn is_abrupt_close(&self) -> bool {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
         match self {

@@ -21,10 +21,10 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! The adapter holds no protocol decision: it is about 600 lines that move bytes and wait. Deadlines hold over
-//! streams that can give up waiting for a moment, as sockets can; see [`Stream`]. Over others ([`Plain`]) they are
-//! looked at whenever a read or a write returns. Streams that never block, as in an event loop, are better served by the
-//! core.
+//! The adapter holds no protocol decision: it is about 600 lines that move bytes and wait.
+//! Deadlines hold over streams that can give up waiting for a moment, as sockets can; see
+//! [`Stream`]. Over others ([`Plain`]) they are looked at whenever a read or a write returns.
+//! Streams that never block, as in an event loop, are better served by the core.
 
 mod handshake;
 mod link;
@@ -86,7 +86,8 @@ impl<S: Stream> WebSocket<S> {
         Self { reader: Reader { incoming, rx: parts.rx }, writer }
     }
 
-    /// Takes the connection apart. Nothing is lost: what was not sent or not received is in the buffers.
+    /// Takes the connection apart. Nothing is lost: what was not sent or not received is in the
+    /// buffers.
     pub fn into_parts(self) -> Parts<S> {
         let Writer { io, outgoing, tx, .. } = self.writer;
         let Reader { incoming, rx } = self.reader;
@@ -105,18 +106,19 @@ impl<S: Stream> WebSocket<S> {
 
     /// The next message or control frame; `None` once the connection is closed cleanly.
     ///
-    /// Before it waits it writes what is queued. Pings are answered, and handed over as well; so is the peer's
-    /// Close, and after that `None` comes when the stream has ended.
+    /// Before it waits it writes what is queued. Pings are answered, and handed over as well; so is
+    /// the peer's Close, and after that `None` comes when the stream has ended.
     ///
     /// # Errors
     ///
-    /// The connection is over: the peer broke a rule and was told so, the stream failed, a deadline passed.
+    /// The connection is over: the peer broke a rule and was told so, the stream failed, a deadline
+    /// passed.
     pub fn recv(&mut self) -> Result<Option<Event<'_>>> {
         self.reader.recv(&mut self.writer)
     }
 
-    /// As [`recv`](Self::recv), and lends what it takes to answer while the event is still borrowed:
-    /// an echo without a copy.
+    /// As [`recv`](Self::recv), and lends what it takes to answer while the event is still
+    /// borrowed: an echo without a copy.
     ///
     /// # Errors
     ///
@@ -126,8 +128,8 @@ impl<S: Stream> WebSocket<S> {
         Ok(event.map(|event| (event, Responder { writer: &mut self.writer })))
     }
 
-    /// The next piece of a message that is here, or a control frame; `None` once the connection is closed
-    /// cleanly. Messages of any size pass through one buffer.
+    /// The next piece of a message that is here, or a control frame; `None` once the connection is
+    /// closed cleanly. Messages of any size pass through one buffer.
     ///
     /// # Errors
     ///
@@ -163,8 +165,8 @@ impl<S: Stream> WebSocket<S> {
         self.writer.send(|outgoing, tx| outgoing.send_prepared(message, tx))
     }
 
-    /// Sends a part of a message, text or binary; `fin` says that it is the last. All parts are of one type, and
-    /// no other message may come between them.
+    /// Sends a part of a message, text or binary; `fin` says that it is the last. All parts are of
+    /// one type, and no other message may come between them.
     ///
     /// # Errors
     ///
@@ -174,8 +176,8 @@ impl<S: Stream> WebSocket<S> {
         self.writer.send(|outgoing, tx| outgoing.send_fragment(part, fin, tx))
     }
 
-    /// Queues a text message; [`flush`](Self::flush) or [`recv`](Self::recv) writes it, with whatever else is
-    /// queued. Writes only while the queue is full.
+    /// Queues a text message; [`flush`](Self::flush) or [`recv`](Self::recv) writes it, with
+    /// whatever else is queued. Writes only while the queue is full.
     ///
     /// # Errors
     ///
@@ -229,15 +231,16 @@ impl<S: Stream> WebSocket<S> {
         self.writer.send(|outgoing, tx| outgoing.close(frame, tx))
     }
 
-    /// Closes the connection: sends a Close frame, drops messages that are still under way, and waits for the
-    /// peer's Close and the end of the stream.
+    /// Closes the connection: sends a Close frame, drops messages that are still under way, and
+    /// waits for the peer's Close and the end of the stream.
     ///
-    /// To receive those messages, use [`send_close`](Self::send_close) and go on with [`recv`](Self::recv).
-    /// A connection that is closing already is waited for.
+    /// To receive those messages, use [`send_close`](Self::send_close) and go on with
+    /// [`recv`](Self::recv). A connection that is closing already is waited for.
     ///
     /// # Errors
     ///
-    /// [`SendError::CloseCodeForbidden`], [`SendError::ControlTooLong`]; and as of [`recv`](Self::recv).
+    /// [`SendError::CloseCodeForbidden`], [`SendError::ControlTooLong`]; and as of
+    /// [`recv`](Self::recv).
     pub fn close(&mut self, frame: Option<CloseFrame<'_>>) -> Result<()> {
         match self.send_close(frame) {
             Ok(()) | Err(Error::Send(SendError::Closing)) => {}
@@ -255,7 +258,8 @@ pub struct Responder<'w, S> {
 }
 
 impl<S: Stream> Responder<'_, S> {
-    /// Queues a message, for the next [`flush`](WebSocket::flush) or [`recv`](WebSocket::recv) to write.
+    /// Queues a message, for the next [`flush`](WebSocket::flush) or [`recv`](WebSocket::recv) to
+    /// write.
     ///
     /// # Errors
     ///

@@ -39,13 +39,14 @@ pub struct Limits {
     pub frame: u64,
     /// The most fragments of one message; empty ones count.
     pub fragments: u32,
-    /// The high-water mark of the send queue in bytes: nothing more is queued while it holds this much.
+    /// The high-water mark of the send queue in bytes: nothing more is queued while it holds this
+    /// much.
     ///
-    /// A message that was begun below the mark is queued whole, so the queue may grow to the mark and
-    /// one message.
+    /// A message that was begun below the mark is queued whole, so the queue may grow to the mark
+    /// and one message.
     pub send_queue: usize,
-    /// The size of the receive buffer in bytes, which bounds one read. It grows only while a message
-    /// larger than that arrives, and at least 512 bytes are used.
+    /// The size of the receive buffer in bytes, which bounds one read. It grows only while a
+    /// message larger than that arrives, and at least 512 bytes are used.
     pub receive_buffer: usize,
     /// The largest HTTP head in bytes: the first line, all header fields, the empty line.
     pub head: usize,

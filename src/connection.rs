@@ -24,7 +24,8 @@ use crate::close::CloseFrame;
 use crate::config::{Config, Timeouts};
 use crate::error::{ProtocolError, SendError, TimedOut};
 
-/// Which end of the connection this is. A client masks what it sends, a server must not (section 5.1).
+/// Which end of the connection this is. A client masks what it sends, a server must not (section
+/// 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// The end that asked for the connection.
@@ -33,8 +34,9 @@ pub enum Role {
     Server,
 }
 
-/// Where a client's masking keys come from: a fresh one at every call, that nobody can predict, from a
-/// strong source of entropy (section 10.3); `None` if there is none, and then nothing is sent.
+/// Where a client's masking keys come from: a fresh one at every call, that nobody can predict,
+/// from a strong source of entropy (section 10.3); `None` if there is none, and then nothing is
+/// sent.
 pub type MaskingKeys = fn() -> Option<[u8; 4]>;
 
 /// How far the closing handshake has come (section 7.1). Derived from whether a Close was sent and
@@ -54,10 +56,12 @@ pub enum State {
 pub enum Transport {
     /// Read, and write what is queued.
     Keep,
-    /// Write what is queued, then read and drop what comes until the stream ends: the server closes first.
+    /// Write what is queued, then read and drop what comes until the stream ends: the server closes
+    /// first.
     AwaitEof,
-    /// Write what is queued, shut the writing direction down, then read and drop what comes until the
-    /// stream ends. To close at once would let unread bytes reset the stream and lose our Close frame.
+    /// Write what is queued, shut the writing direction down, then read and drop what comes until
+    /// the stream ends. To close at once would let unread bytes reset the stream and lose our
+    /// Close frame.
     ShutDown,
     /// Close the stream: it has ended, or it was waited for long enough.
     Close,
@@ -67,15 +71,18 @@ pub enum Transport {
 ///
 /// It never does I/O, reads a clock or draws randomness. Its methods come in families:
 ///
-/// * **Bytes in.** After bytes were put into a [`ReceiveBuffer`], [`next_event`](Self::next_event) gives
-///   whole messages, [`next_chunk`](Self::next_chunk) the pieces that are there. [`handle_eof`](Self::handle_eof)
-///   says that no more bytes come.
-/// * **Commands.** [`send_text`](Self::send_text) and its kin, [`ping`](Self::ping), [`close`](Self::close)
-///   encode into a [`SendBuffer`] and return a [`Transmit`]: write it now, or drop it to leave all in the queue.
-/// * **Bytes out.** [`poll_transmit`](Self::poll_transmit) queues the pongs and the Close that are due;
-///   [`SendBuffer::transmit`] is what to write. [`transport`](Self::transport) says when to close the stream.
-/// * **Time.** [`poll_timeout`](Self::poll_timeout) before waiting, [`handle_timeout`](Self::handle_timeout) when
-///   that time has come. Without these two calls there are no deadlines.
+/// * **Bytes in.** After bytes were put into a [`ReceiveBuffer`], [`next_event`](Self::next_event)
+///   gives whole messages, [`next_chunk`](Self::next_chunk) the pieces that are there.
+///   [`handle_eof`](Self::handle_eof) says that no more bytes come.
+/// * **Commands.** [`send_text`](Self::send_text) and its kin, [`ping`](Self::ping),
+///   [`close`](Self::close) encode into a [`SendBuffer`] and return a [`Transmit`]: write it now,
+///   or drop it to leave all in the queue.
+/// * **Bytes out.** [`poll_transmit`](Self::poll_transmit) queues the pongs and the Close that are
+///   due; [`SendBuffer::transmit`] is what to write. [`transport`](Self::transport) says when to
+///   close the stream.
+/// * **Time.** [`poll_timeout`](Self::poll_timeout) before waiting,
+///   [`handle_timeout`](Self::handle_timeout) when that time has come. Without these two calls
+///   there are no deadlines.
 ///
 /// ```
 /// use sotong::{Config, Connection, Event, ReceiveBuffer, SendBuffer};
@@ -129,8 +136,8 @@ impl Connection {
 
     /// The two halves, each for one thread.
     ///
-    /// The reading half unmasks and checks on its own; only when something is due does it need the other
-    /// one, for [`Outgoing::answer`].
+    /// The reading half unmasks and checks on its own; only when something is due does it need the
+    /// other one, for [`Outgoing::answer`].
     pub fn split(self) -> (Incoming, Outgoing) {
         (self.incoming, self.outgoing)
     }
@@ -151,12 +158,13 @@ impl Connection {
 
     /// The next message or control frame; `None` asks for more bytes.
     ///
-    /// After pieces of a message were taken with [`next_chunk`](Self::next_chunk) this gives the rest of it.
+    /// After pieces of a message were taken with [`next_chunk`](Self::next_chunk) this gives the
+    /// rest of it.
     ///
     /// # Errors
     ///
-    /// The peer broke a rule; the same error comes again at every call. The Close frame that says so is
-    /// due: write what [`poll_transmit`](Self::poll_transmit) queues.
+    /// The peer broke a rule; the same error comes again at every call. The Close frame that says
+    /// so is due: write what [`poll_transmit`](Self::poll_transmit) queues.
     pub fn next_event<'b>(
         &mut self,
         rx: &'b mut ReceiveBuffer,
@@ -179,8 +187,9 @@ impl Connection {
 
     /// The next piece of a message that is here, or a control frame; `None` asks for more bytes.
     ///
-    /// A message of any size passes through the memory of one [`ReceiveBuffer`]. The limit on messages
-    /// holds all the same: for endless ones set [`Limits::message`](crate::Limits::message) to `u64::MAX`.
+    /// A message of any size passes through the memory of one [`ReceiveBuffer`]. The limit on
+    /// messages holds all the same: for endless ones set
+    /// [`Limits::message`](crate::Limits::message) to `u64::MAX`.
     ///
     /// # Errors
     ///
@@ -249,8 +258,8 @@ impl Connection {
 
     /// Sends a part of a message; `fin` says that it is the last one (section 5.4).
     ///
-    /// The first part begins the message, the others must be of its type. Pings and pongs may be sent
-    /// in between.
+    /// The first part begins the message, the others must be of its type. Pings and pongs may be
+    /// sent in between.
     ///
     /// # Errors
     ///
@@ -308,8 +317,9 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`SendError::Closing`] if a Close was sent or is due already, [`SendError::CloseCodeForbidden`],
-    /// [`SendError::ControlTooLong`] for the reason, [`SendError::NoMaskingKey`].
+    /// [`SendError::Closing`] if a Close was sent or is due already,
+    /// [`SendError::CloseCodeForbidden`], [`SendError::ControlTooLong`] for the reason,
+    /// [`SendError::NoMaskingKey`].
     pub fn close<'t>(
         &mut self,
         frame: Option<CloseFrame<'_>>,
@@ -320,8 +330,8 @@ impl Connection {
 
     /// Queues what is due without anybody's asking: a pong, a ping that keeps alive, a Close.
     ///
-    /// Of several pings only the latest is answered (section 5.5.3), and none while the queue stands at
-    /// its high-water mark: a peer that pings and never reads grows nothing.
+    /// Of several pings only the latest is answered (section 5.5.3), and none while the queue
+    /// stands at its high-water mark: a peer that pings and never reads grows nothing.
     pub fn poll_transmit(&mut self, tx: &mut SendBuffer) {
         self.outgoing.poll_transmit(tx);
     }
@@ -331,8 +341,8 @@ impl Connection {
         self.outgoing.transport()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) if nothing happens before, as a time since
-    /// an epoch of the caller's. To be asked whenever the caller is about to wait.
+    /// When to call [`handle_timeout`](Self::handle_timeout) if nothing happens before, as a time
+    /// since an epoch of the caller's. To be asked whenever the caller is about to wait.
     pub fn poll_timeout(
         &mut self,
         now: Duration,
@@ -342,7 +352,8 @@ impl Connection {
         self.outgoing.poll_timeout(now, Some(rx.received()), tx)
     }
 
-    /// Does what is due at `now`: a ping for [`poll_transmit`](Self::poll_transmit) to queue, or an end.
+    /// Does what is due at `now`: a ping for [`poll_transmit`](Self::poll_transmit) to queue, or an
+    /// end.
     ///
     /// Read what there is to read before: bytes that have come count as heard.
     ///

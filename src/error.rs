@@ -8,8 +8,8 @@ use core::fmt;
 
 /// The peer broke a rule of RFC 6455; the connection has failed (section 7.1.7).
 ///
-/// A Close frame with [`close_code`](ProtocolError::close_code) has been queued, where a Close frame
-/// may still be sent; nothing that arrives later is looked at.
+/// A Close frame with [`close_code`](ProtocolError::close_code) has been queued, where a Close
+/// frame may still be sent; nothing that arrives later is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProtocolError {
@@ -37,7 +37,8 @@ pub enum ProtocolError {
     FrameTooBig,
     /// A message grows beyond [`Limits::message`](crate::Limits::message). Section 10.4.
     MessageTooBig,
-    /// A message has more fragments than [`Limits::fragments`](crate::Limits::fragments). Section 10.4.
+    /// A message has more fragments than [`Limits::fragments`](crate::Limits::fragments). Section
+    /// 10.4.
     TooManyFragments,
     /// A text message is not UTF-8. Section 8.1.
     TextNotUtf8,
@@ -91,7 +92,8 @@ pub enum SendError {
     ControlTooLong,
     /// The close code may not appear on the wire. Section 7.4.
     CloseCodeForbidden,
-    /// The queue stands at [`Limits::send_queue`](crate::Limits::send_queue); send what is queued first.
+    /// The queue stands at [`Limits::send_queue`](crate::Limits::send_queue); send what is queued
+    /// first.
     QueueFull,
     /// There was no randomness for a masking key. Section 10.3.
     NoMaskingKey,

@@ -20,8 +20,8 @@ pub struct Extension<'h> {
 /// A parameter of an extension: its name, and its value if it has one.
 pub type Parameter<'h> = (&'h str, Option<Cow<'h, str>>);
 
-/// A header that does not follow the grammar: "the recipient of such malformed data MUST immediately
-/// _Fail the WebSocket Connection_".
+/// A header that does not follow the grammar: "the recipient of such malformed data MUST
+/// immediately _Fail the WebSocket Connection_".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
@@ -95,7 +95,8 @@ impl<'h> Scanner<'h> {
         Ok(token)
     }
 
-    /// The rest of a quoted string: "the value after quoted-string unescaping MUST conform to the token ABNF".
+    /// The rest of a quoted string: "the value after quoted-string unescaping MUST conform to the
+    /// token ABNF".
     fn quoted(&mut self) -> Result<Cow<'h, str>, Malformed> {
         let start = self.rest;
         if let Ok(token) = self.token()

@@ -82,7 +82,8 @@ impl FrameHeader {
     /// The largest payload of a control frame in bytes (section 5.5).
     pub const MAX_CONTROL: usize = 125;
 
-    /// Reads a header from the front of `bytes`, and says how long it is; `None` if there is more to come.
+    /// Reads a header from the front of `bytes`, and says how long it is; `None` if there is more
+    /// to come.
     ///
     /// # Errors
     ///

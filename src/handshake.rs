@@ -35,7 +35,8 @@ pub enum HandshakeError {
     TooManyLines,
     /// The first line alone is larger than [`Limits::head`](crate::Limits::head).
     TargetTooLong,
-    /// The request's target is not one of a resource. RFC 6455, section 4.2.1 (1); RFC 9112, section 3.2.
+    /// The request's target is not one of a resource. RFC 6455, section 4.2.1 (1); RFC 9112,
+    /// section 3.2.
     BadTarget,
     /// The method is not GET. RFC 6455, section 4.2.1 (1).
     MethodNotGet,
@@ -53,7 +54,8 @@ pub enum HandshakeError {
     RepeatedVersion,
     /// There is not exactly one key of 16 bytes in base64. RFC 6455, section 4.2.1 (5).
     BadKey,
-    /// A head that changes the protocol announces a body. RFC 9110, section 7.8; RFC 9112, section 6.
+    /// A head that changes the protocol announces a body. RFC 9110, section 7.8; RFC 9112, section
+    /// 6.
     UnexpectedBody,
     /// Sec-WebSocket-Protocol is not a list of distinct tokens. RFC 6455, section 4.1 (10).
     BadSubprotocols,

@@ -5,9 +5,10 @@
 //! bytes out ◄── queue ◄── frames ◄── messages ◄── your code
 //! ```
 //!
-//! The core, [`Connection`] and [`handshake`], takes bytes that came and gives messages, takes messages and gives bytes
-//! to send. It never reads a socket, a clock or a source of randomness, so it runs under any runtime, under none, on bare
-//! metal, and in a test without a network. Most programs want an adapter:
+//! The core, [`Connection`] and [`handshake`], takes bytes that came and gives messages, takes
+//! messages and gives bytes to send. It never reads a socket, a clock or a source of randomness, so
+//! it runs under any runtime, under none, on bare metal, and in a test without a network. Most
+//! programs want an adapter:
 //!
 //! * [`blocking`] over any `Read + Write`, a thread per connection;
 //! * [`tokio`] over any `AsyncRead + AsyncWrite` (feature `tokio`).
@@ -35,20 +36,22 @@
 //!
 //! # Who owns what
 //!
-//! The caller owns the two buffers. An [`Event`] borrows the [`ReceiveBuffer`], not the connection, so it can be answered
-//! while it is looked at, without a copy. Sending returns a [`Transmit`]: the queue, and behind it the payload, where it
-//! is large and need not be masked, still in the caller's memory. Write it, say how much went out, drop it: what is left
-//! is copied into the queue, so a frame is never half sent.
+//! The caller owns the two buffers. An [`Event`] borrows the [`ReceiveBuffer`], not the connection,
+//! so it can be answered while it is looked at, without a copy. Sending returns a [`Transmit`]: the
+//! queue, and behind it the payload, where it is large and need not be masked, still in the
+//! caller's memory. Write it, say how much went out, drop it: what is left is copied into the
+//! queue, so a frame is never half sent.
 //!
 //! # Limits and deadlines
 //!
-//! All that a peer can make us hold or wait for is bounded by default; [`Limits`] and [`Timeouts`] are the tables. The
-//! deadlines are part of the core ([`Connection::poll_timeout`]); the adapters arm them.
+//! All that a peer can make us hold or wait for is bounded by default; [`Limits`] and [`Timeouts`]
+//! are the tables. The deadlines are part of the core ([`Connection::poll_timeout`]); the adapters
+//! arm them.
 //!
 //! # Errors
 //!
-//! They are split by fault. [`ProtocolError`]: the peer broke a rule, and was told with the right close code.
-//! [`SendError`]: we may not send this now. [`handshake::HandshakeError`]: an opening handshake that fails. [`TimedOut`]:
+//! They are split by fault. [`ProtocolError`]: the peer broke a rule, and was told with the right
+//! close code. [`SendError`]: we may not send this now. [`handshake::HandshakeError`]: an opening handshake that fails. [`TimedOut`]:
 //! a deadline. The adapters have one [`Error`] for all of these and the stream's own.
 //!
 //! # Features

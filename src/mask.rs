@@ -1,8 +1,8 @@
 //! Masking of payload data (RFC 6455, section 5.3).
 //!
 //! "Octet i of the transformed data is the XOR of octet i of the original data with octet at index
-//! i modulo 4 of the masking key." A [`Mask`] is the key as a value that carries its phase: a payload
-//! may be transformed in as many steps as it arrives in.
+//! i modulo 4 of the masking key." A [`Mask`] is the key as a value that carries its phase: a
+//! payload may be transformed in as many steps as it arrives in.
 
 /// A masking key, turned so that its first octet meets the next octet of the payload.
 ///

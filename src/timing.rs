@@ -1,8 +1,8 @@
 //! Deadlines, without a clock.
 //!
-//! The caller says what time it is, as a [`Duration`] since an epoch of its own, when it is about to
-//! wait ([`Timing::poll`]) and when a deadline has passed ([`Timing::handle`]). All that happened in
-//! between is read off counters, so nothing on the way of a message asks for the time.
+//! The caller says what time it is, as a [`Duration`] since an epoch of its own, when it is about
+//! to wait ([`Timing::poll`]) and when a deadline has passed ([`Timing::handle`]). All that
+//! happened in between is read off counters, so nothing on the way of a message asks for the time.
 
 use core::time::Duration;
 

@@ -23,13 +23,13 @@
 //! # }
 //! ```
 //!
-//! The adapter holds no protocol decision: it is about 700 lines that move bytes and wait. [`WebSocket::recv`]
-//! answers pings, sends keepalives, drives the closing handshake and writes what is queued before it waits, so a
-//! program that receives in a loop needs nothing else. Messages [fed](WebSocket::feed_text) between two calls of
-//! `recv` leave in one write.
+//! The adapter holds no protocol decision: it is about 700 lines that move bytes and wait.
+//! [`WebSocket::recv`] answers pings, sends keepalives, drives the closing handshake and writes
+//! what is queued before it waits, so a program that receives in a loop needs nothing else.
+//! Messages [fed](WebSocket::feed_text) between two calls of `recv` leave in one write.
 //!
-//! Set `TCP_NODELAY` on sockets: a small frame that waits for the acknowledgement of the one before is late by
-//! 40 ms and more.
+//! Set `TCP_NODELAY` on sockets: a small frame that waits for the acknowledgement of the one before
+//! is late by 40 ms and more.
 
 mod handshake;
 mod link;
@@ -82,7 +82,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Self { reader: Reader { incoming, rx: parts.rx, timer }, writer }
     }
 
-    /// Takes the connection apart. Nothing is lost: what was not sent or not received is in the buffers.
+    /// Takes the connection apart. Nothing is lost: what was not sent or not received is in the
+    /// buffers.
     pub fn into_parts(self) -> Parts<S> {
         let Writer { io, outgoing, tx, .. } = self.writer;
         let Reader { incoming, rx, .. } = self.reader;
@@ -101,12 +102,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// The next message or control frame; `None` once the connection is closed cleanly.
     ///
-    /// Before it waits it writes what is queued. Pings are answered, and handed over as well; so is the peer's
-    /// Close, and after that `None` comes when the stream has ended.
+    /// Before it waits it writes what is queued. Pings are answered, and handed over as well; so is
+    /// the peer's Close, and after that `None` comes when the stream has ended.
     ///
     /// # Errors
     ///
-    /// The connection is over: the peer broke a rule and was told so, the stream failed, a deadline passed.
+    /// The connection is over: the peer broke a rule and was told so, the stream failed, a deadline
+    /// passed.
     ///
     /// # Cancel safety
     ///
@@ -115,8 +117,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.reader.recv(&mut self.writer).await
     }
 
-    /// As [`recv`](Self::recv), and lends what it takes to answer while the event is still borrowed:
-    /// an echo without a copy.
+    /// As [`recv`](Self::recv), and lends what it takes to answer while the event is still
+    /// borrowed: an echo without a copy.
     ///
     /// # Errors
     ///
@@ -130,8 +132,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Ok(event.map(|event| (event, Responder { writer: &mut self.writer })))
     }
 
-    /// The next piece of a message that is here, or a control frame; `None` once the connection is closed
-    /// cleanly. Messages of any size pass through one buffer.
+    /// The next piece of a message that is here, or a control frame; `None` once the connection is
+    /// closed cleanly. Messages of any size pass through one buffer.
     ///
     /// # Errors
     ///
@@ -183,8 +185,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.writer.encode(true, |outgoing, tx| outgoing.send_prepared(message, tx)).await
     }
 
-    /// Queues a text message; [`flush`](Self::flush) or [`recv`](Self::recv) writes it, with whatever else is
-    /// queued. Waits only while the queue is full.
+    /// Queues a text message; [`flush`](Self::flush) or [`recv`](Self::recv) writes it, with
+    /// whatever else is queued. Waits only while the queue is full.
     ///
     /// # Errors
     ///
@@ -223,8 +225,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.writer.encode(false, |outgoing, tx| outgoing.send_prepared(message, tx)).await
     }
 
-    /// Sends a part of a message, text or binary; `fin` says that it is the last. All parts are of one type, and
-    /// no other message may come between them.
+    /// Sends a part of a message, text or binary; `fin` says that it is the last. All parts are of
+    /// one type, and no other message may come between them.
     ///
     /// # Errors
     ///
@@ -281,15 +283,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.writer.flush().await
     }
 
-    /// Closes the connection: sends a Close frame, drops messages that are still under way, and waits for the
-    /// peer's Close and the end of the stream.
+    /// Closes the connection: sends a Close frame, drops messages that are still under way, and
+    /// waits for the peer's Close and the end of the stream.
     ///
-    /// To receive those messages, use [`send_close`](Self::send_close) and go on with [`recv`](Self::recv).
-    /// A connection that is closing already is waited for.
+    /// To receive those messages, use [`send_close`](Self::send_close) and go on with
+    /// [`recv`](Self::recv). A connection that is closing already is waited for.
     ///
     /// # Errors
     ///
-    /// [`SendError::CloseCodeForbidden`], [`SendError::ControlTooLong`]; and as of [`recv`](Self::recv).
+    /// [`SendError::CloseCodeForbidden`], [`SendError::ControlTooLong`]; and as of
+    /// [`recv`](Self::recv).
     ///
     /// # Cancel safety
     ///
@@ -330,7 +333,8 @@ pub struct Responder<'w, S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Responder<'_, S> {
-    /// Queues a message, for the next [`flush`](WebSocket::flush) or [`recv`](WebSocket::recv) to write.
+    /// Queues a message, for the next [`flush`](WebSocket::flush) or [`recv`](WebSocket::recv) to
+    /// write.
     ///
     /// # Errors
     ///

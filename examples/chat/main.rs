@@ -1,8 +1,9 @@
 //! A chat for browsers: `chat [--listen ADDR]`, one process and no set-up.
 //!
-//! It serves the page at `/` and the WebSocket at `/ws`. All that happens goes through one [`Room`], which gives everyone
-//! the same order. Every guest has a bounded queue; who lets it fill up is closed with 1013, "too slow", so that a slow or
-//! dead guest never holds up the others. The page then comes back by itself.
+//! It serves the page at `/` and the WebSocket at `/ws`. All that happens goes through one
+//! [`Room`], which gives everyone the same order. Every guest has a bounded queue; who lets it fill
+//! up is closed with 1013, "too slow", so that a slow or dead guest never holds up the others. The
+//! page then comes back by itself.
 
 mod room;
 
@@ -79,7 +80,8 @@ async fn serve(stream: TcpStream, room: &Arc<Room>, config: &Config) -> sotong::
     }
 }
 
-/// Whether the page that asks is ours (RFC 6455, section 10.2). Programs that are no browsers say no Origin.
+/// Whether the page that asks is ours (RFC 6455, section 10.2). Programs that are no browsers say
+/// no Origin.
 fn is_same_origin(request: &Request) -> bool {
     let Some(origin) = request.origin() else { return true };
     let host = request.headers().text("host");

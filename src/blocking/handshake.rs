@@ -14,7 +14,8 @@ use crate::handshake::server::{self, Request, Response};
 
 /// Accepts whoever asks for a WebSocket, whatever the target and the Origin.
 ///
-/// Look at the request first with [`Upgrade::receive`] if any of it matters; with cookies, the Origin does.
+/// Look at the request first with [`Upgrade::receive`] if any of it matters; with cookies, the
+/// Origin does.
 ///
 /// # Errors
 ///
@@ -27,7 +28,8 @@ pub fn accept<S: Stream>(io: S, config: &Config) -> Result<WebSocket<S>> {
 ///
 /// # Errors
 ///
-/// [`Error::Refused`] with the server's answer; the server broke a rule; the stream failed; it took too long.
+/// [`Error::Refused`] with the server's answer; the server broke a rule; the stream failed; it took
+/// too long.
 pub fn connect<S: Stream>(
     io: S,
     request: &client::Request<'_>,
@@ -67,7 +69,8 @@ impl<S: Stream> Upgrade<S> {
     ///
     /// # Errors
     ///
-    /// What came is not HTTP, and was refused; the stream failed; it took too long and was answered with 408.
+    /// What came is not HTTP, and was refused; the stream failed; it took too long and was answered
+    /// with 408.
     pub fn receive(io: S, config: &Config) -> Result<Self> {
         let mut opening = Opening::start(io, config)?;
         match opening.read_request(config) {
@@ -99,8 +102,8 @@ impl<S: Stream> Upgrade<S> {
     ///
     /// # Errors
     ///
-    /// The request is not for a WebSocket, and was refused; the response must not be sent, and the client got a
-    /// 500; the stream failed; it took too long.
+    /// The request is not for a WebSocket, and was refused; the response must not be sent, and the
+    /// client got a 500; the stream failed; it took too long.
     pub fn accept(mut self, response: &Response<'_>) -> Result<WebSocket<S>> {
         let mut tx = SendBuffer::new();
         match self.request.accept(response, &self.config, &mut tx) {
@@ -195,8 +198,8 @@ impl<S: Stream> Opening<S> {
         }
     }
 
-    /// Writes an answer and reads on until the client has seen it: what is left unread would reset the stream and
-    /// take the answer with it.
+    /// Writes an answer and reads on until the client has seen it: what is left unread would reset
+    /// the stream and take the answer with it.
     fn last_words(mut self, mut tx: SendBuffer, config: &Config) -> Result<()> {
         self.deadline_from_now(config.timeouts.handshake);
         self.write(&mut tx)?;

@@ -1,5 +1,5 @@
-//! The one loop that moves bytes between a stream and the core; a whole [`WebSocket`](super::WebSocket)
-//! and the halves of one share it.
+//! The one loop that moves bytes between a stream and the core; a whole
+//! [`WebSocket`](super::WebSocket) and the halves of one share it.
 
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::time::Instant;
@@ -9,7 +9,8 @@ use crate::buffer::{ReceiveBuffer, SendBuffer, Transmit};
 use crate::connection::{Chunk, Event, Incoming, Outgoing, Transport};
 use crate::error::ProtocolError;
 
-/// How the loop gets at the stream and at the writing half, which may be shared with another thread.
+/// How the loop gets at the stream and at the writing half, which may be shared with another
+/// thread.
 pub(super) trait Link {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize>;
 
@@ -106,8 +107,8 @@ impl Reader {
     }
 }
 
-/// Writes what is queued. If it cannot be written, what has come is still handed over: reading tells how the
-/// stream ended.
+/// Writes what is queued. If it cannot be written, what has come is still handed over: reading
+/// tells how the stream ended.
 fn flush(link: &mut impl Link) -> Result<()> {
     match link.flush() {
         Err(Error::Io(_)) => Ok(()),
@@ -121,7 +122,8 @@ fn fail(error: ProtocolError, incoming: &mut Incoming, link: &mut impl Link) -> 
     error.into()
 }
 
-/// Writes what is queued, shuts down, and drops what comes until the stream ends or its time is over.
+/// Writes what is queued, shuts down, and drops what comes until the stream ends or its time is
+/// over.
 ///
 /// Whatever fails here ends the wait; how the connection ended is known already.
 fn linger(incoming: &mut Incoming, link: &mut impl Link) {

@@ -1,8 +1,8 @@
 //! The two halves of a connection, each for one thread.
 //!
-//! The receiver unmasks and checks outside of any lock. Encoding takes a lock for a moment; writing takes another
-//! one, so that a peer that does not read holds up the sender alone: replies that come due meanwhile are queued, and
-//! whoever writes takes them along.
+//! The receiver unmasks and checks outside of any lock. Encoding takes a lock for a moment; writing
+//! takes another one, so that a peer that does not read holds up the sender alone: replies that
+//! come due meanwhile are queued, and whoever writes takes them along.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,8 @@ use crate::error::SendError;
 impl<S: TryClone> WebSocket<S> {
     /// Splits the connection into halves that work from two threads.
     ///
-    /// The receiver goes on answering pings and driving the closing handshake, so it must go on receiving.
+    /// The receiver goes on answering pings and driving the closing handshake, so it must go on
+    /// receiving.
     ///
     /// # Errors
     ///
@@ -85,8 +86,8 @@ struct Out<S> {
 }
 
 impl<S: TryClone> Shared<S> {
-    /// Writes what is queued, and what is queued meanwhile. If another thread is writing it takes this along:
-    /// `wait` until it has.
+    /// Writes what is queued, and what is queued meanwhile. If another thread is writing it takes
+    /// this along: `wait` until it has.
     fn flush(&self, wait: bool) -> Result<()> {
         let mut queue = lock(&self.queue);
         while queue.is_writing {
@@ -256,7 +257,8 @@ impl<S: TryClone> Sender<S> {
         self.flush()
     }
 
-    /// As [`WebSocket::send_close`]. The receiver then waits for the peer's Close, within its deadline.
+    /// As [`WebSocket::send_close`]. The receiver then waits for the peer's Close, within its
+    /// deadline.
     ///
     /// # Errors
     ///

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 /// A stream for the blocking adapter: `Read + Write`, and as much of the rest as it can do.
 ///
-/// Sockets can do all of it. For any other type `impl Stream for MyStream {}` will do, or wrap it in [`Plain`].
+/// Sockets can do all of it. For any other type `impl Stream for MyStream {}` will do, or wrap it
+/// in [`Plain`].
 pub trait Stream: Read + Write {
-    /// Makes the stream ready, once, before anything is read or written: from now on every read and write gives up
-    /// after `tick` with `WouldBlock` or `TimedOut`, so that deadlines can be looked at. `false` if it does not.
+    /// Makes the stream ready, once, before anything is read or written: from now on every read and
+    /// write gives up after `tick` with `WouldBlock` or `TimedOut`, so that deadlines can be
+    /// looked at. `false` if it does not.
     ///
     /// # Errors
     ///
@@ -19,7 +21,8 @@ pub trait Stream: Read + Write {
         Ok(false)
     }
 
-    /// Shuts the writing direction down: the peer sees the end of the stream, and may go on sending.
+    /// Shuts the writing direction down: the peer sees the end of the stream, and may go on
+    /// sending.
     ///
     /// # Errors
     ///

@@ -8,9 +8,9 @@
 //!   │        │                   │           │                  │ here   │
 //! ```
 //!
-//! A message that came in one frame is lent where it lies. Fragments are moved down over the gap, each
-//! byte once. A message larger than the buffer is read straight into its own place: the storage grows,
-//! by what has arrived and never by what was announced.
+//! A message that came in one frame is lent where it lies. Fragments are moved down over the gap,
+//! each byte once. A message larger than the buffer is read straight into its own place: the
+//! storage grows, by what has arrived and never by what was announced.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -18,9 +18,9 @@ use core::ops::Range;
 
 /// The buffer that a stream is read into and that events borrow from.
 ///
-/// Read into [`spare`](Self::spare) and say how much came with [`filled`](Self::filled), or copy bytes
-/// in with [`extend`](Self::extend); then ask the connection for events. Memory is taken at the first
-/// read.
+/// Read into [`spare`](Self::spare) and say how much came with [`filled`](Self::filled), or copy
+/// bytes in with [`extend`](Self::extend); then ask the connection for events. Memory is taken at
+/// the first read.
 #[derive(Debug, Default)]
 pub struct ReceiveBuffer {
     storage: Vec<u8>,
@@ -183,7 +183,8 @@ impl ReceiveBuffer {
         let held = self.kept.len() + self.unparsed.len();
         let size = self.storage.len();
         if size == 0 || self.kept.len() > size / 2 {
-            // Twice what a message has brought so far, but not more than it lacks and the next read.
+            // Twice what a message has brought so far, but not more than it lacks and the next
+            // read.
             let needed = self.missing.saturating_add(held + self.capacity);
             let mut larger = vec![0; needed.min(size * 2).max(self.capacity)];
             larger[..self.kept.len()].copy_from_slice(self.kept());

@@ -93,7 +93,8 @@ impl SendBuffer {
 ///
 /// Write [`slices`](Self::slices) in order, with one vectored write if the stream can, and say with
 /// [`consume`](Self::consume) how much went out. Dropping a `Transmit` copies what is left of the
-/// payload into the queue: a frame is never left half written, and nothing that was accepted is lost.
+/// payload into the queue: a frame is never left half written, and nothing that was accepted is
+/// lost.
 #[derive(Debug)]
 #[must_use = "what is not written now stays in the queue"]
 pub struct Transmit<'t, 'p> {

@@ -1,8 +1,8 @@
 //! Frames to messages: the reading half of a connection (RFC 6455, sections 5.4 to 5.6 and 6.2).
 //!
-//! `advance` finds the next event and leaves its payload in the buffer; `next_event` lends it. Nothing
-//! is allocated on what a header announces, and a connection that was failed or closed by the peer is
-//! a stage in which all that comes is dropped.
+//! `advance` finds the next event and leaves its payload in the buffer; `next_event` lends it.
+//! Nothing is allocated on what a header announces, and a connection that was failed or closed by
+//! the peer is a stage in which all that comes is dropped.
 
 use super::Role;
 use super::event::{Chunk, Event};
@@ -15,10 +15,12 @@ use crate::frame::{FirstTwo, FrameHeader, Opcode};
 use crate::mask::Mask;
 use crate::utf8;
 
-/// The reading half of a connection, for one thread; see [`Connection::split`](crate::Connection::split).
+/// The reading half of a connection, for one thread; see
+/// [`Connection::split`](crate::Connection::split).
 ///
-/// Its methods are those of [`Connection`](crate::Connection) that read. What they make due is handed
-/// over with [`Outgoing::answer`](crate::Outgoing::answer) as long as [`has_reply`](Self::has_reply).
+/// Its methods are those of [`Connection`](crate::Connection) that read. What they make due is
+/// handed over with [`Outgoing::answer`](crate::Outgoing::answer) as long as
+/// [`has_reply`](Self::has_reply).
 #[derive(Debug)]
 pub struct Incoming {
     role: Role,

@@ -15,9 +15,11 @@ use crate::frame::{FrameHeader, Opcode};
 use crate::mask::Mask;
 use crate::timing::{Observed, Timing};
 
-/// The writing half of a connection, for one thread; see [`Connection::split`](crate::Connection::split).
+/// The writing half of a connection, for one thread; see
+/// [`Connection::split`](crate::Connection::split).
 ///
-/// Its methods are those of [`Connection`](crate::Connection) that write, and those that keep the time.
+/// Its methods are those of [`Connection`](crate::Connection) that write, and those that keep the
+/// time.
 #[derive(Debug)]
 pub struct Outgoing {
     /// Where a client's keys come from; a server masks nothing.
@@ -34,8 +36,8 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// A payload up to this size is copied behind its header; that costs less than a second slice in a
-    /// vectored write does.
+    /// A payload up to this size is copied behind its header; that costs less than a second slice
+    /// in a vectored write does.
     const COPY_UP_TO: usize = 4096;
 
     /// Payload is copied and masked in blocks that stay in the first-level cache.
@@ -225,8 +227,9 @@ impl Outgoing {
         }
     }
 
-    /// As [`Connection::poll_timeout`](crate::Connection::poll_timeout); `received` counts the bytes that have come,
-    /// [`ReceiveBuffer::received`](crate::ReceiveBuffer::received), and is `None` if the caller waits without reading.
+    /// As [`Connection::poll_timeout`](crate::Connection::poll_timeout); `received` counts the
+    /// bytes that have come, [`ReceiveBuffer::received`](crate::ReceiveBuffer::received), and
+    /// is `None` if the caller waits without reading.
     pub fn poll_timeout(
         &mut self,
         now: Duration,
@@ -300,7 +303,8 @@ impl Outgoing {
         if self.is_full(tx) { Err(SendError::QueueFull) } else { Ok(()) }
     }
 
-    /// "The fragments of one message MUST NOT be interleaved between the fragments of another" (5.4).
+    /// "The fragments of one message MUST NOT be interleaved between the fragments of another"
+    /// (5.4).
     fn check_no_message(&self) -> Result<(), SendError> {
         self.open.map_or(Ok(()), |_| Err(SendError::MessageUnfinished))
     }

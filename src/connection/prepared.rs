@@ -9,7 +9,8 @@ use crate::frame::{FrameHeader, Opcode};
 /// A message encoded once, to be sent to any number of connections.
 ///
 /// The frames of a server carry no masking key, so the same bytes go to every client and only the
-/// handle is cloned. A client may send a prepared message too; its payload is then masked each time.
+/// handle is cloned. A client may send a prepared message too; its payload is then masked each
+/// time.
 ///
 /// ```
 /// use sotong::{Config, Connection, Prepared, SendBuffer};

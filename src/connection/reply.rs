@@ -1,4 +1,5 @@
-//! What is owed to the peer without anybody's asking: the one value that both halves of a connection share.
+//! What is owed to the peer without anybody's asking: the one value that both halves of a
+//! connection share.
 
 use alloc::vec::Vec;
 use core::mem;
@@ -6,7 +7,8 @@ use core::mem;
 use crate::close::CloseCode;
 use crate::error::ProtocolError;
 
-/// A pong that is due, and how the peer's side ended; at most one of each, so a flood grows nothing.
+/// A pong that is due, and how the peer's side ended; at most one of each, so a flood grows
+/// nothing.
 #[derive(Debug, Default)]
 pub(super) struct Reply {
     /// The payload to send back, in memory that is used again.
@@ -25,7 +27,8 @@ pub(super) enum Ending {
 }
 
 impl Reply {
-    /// "An endpoint MAY elect to send a Pong frame for only the most recently processed Ping" (5.5.3).
+    /// "An endpoint MAY elect to send a Pong frame for only the most recently processed Ping"
+    /// (5.5.3).
     pub(super) fn pong_with(&mut self, ping: &[u8]) {
         self.ping.clear();
         self.ping.extend_from_slice(ping);

@@ -88,7 +88,8 @@ impl Request<'_> {
 pub enum Outcome {
     /// The connection is open. Bytes that came behind the head are in the receive buffer.
     Open(Connection, Response),
-    /// The server answered with something else than 101: a redirect, a demand for credentials, an error.
+    /// The server answered with something else than 101: a redirect, a demand for credentials, an
+    /// error.
     Refused(Response),
 }
 
@@ -116,7 +117,8 @@ impl Response {
         self.headers.text("sec-websocket-protocol")
     }
 
-    /// The body of a refusal, as much of it as came, up to [`Limits::refusal_body`](crate::Limits::refusal_body).
+    /// The body of a refusal, as much of it as came, up to
+    /// [`Limits::refusal_body`](crate::Limits::refusal_body).
     pub fn body(&self) -> &[u8] {
         &self.body
     }
@@ -139,14 +141,15 @@ pub struct Handshake {
 impl Handshake {
     /// Queues the request.
     ///
-    /// `nonce` is to be random, and new for each connection; `keys` is where the connection's masking keys
-    /// come from.
+    /// `nonce` is to be random, and new for each connection; `keys` is where the connection's
+    /// masking keys come from.
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::BadHost`], [`HandshakeError::BadTarget`], [`HandshakeError::BadSubprotocols`],
-    /// [`HandshakeError::ForbiddenHeader`], [`HandshakeError::ReservedHeader`] for a request that must not be
-    /// sent. Nothing was queued.
+    /// [`HandshakeError::BadHost`], [`HandshakeError::BadTarget`],
+    /// [`HandshakeError::BadSubprotocols`], [`HandshakeError::ForbiddenHeader`],
+    /// [`HandshakeError::ReservedHeader`] for a request that must not be sent. Nothing was
+    /// queued.
     pub fn start(
         request: &Request<'_>,
         config: &Config,
@@ -181,8 +184,8 @@ impl Handshake {
         })
     }
 
-    /// How the handshake ended, once it has: with the end of the head, or of a refusal's body. Cost is linear
-    /// in the bytes that came, whatever the portions.
+    /// How the handshake ended, once it has: with the end of the head, or of a refusal's body. Cost
+    /// is linear in the bytes that came, whatever the portions.
     ///
     /// Interim responses (as 103) are passed over; together they are bounded like one head.
     ///
@@ -284,7 +287,8 @@ fn parse(
     let status = parsed.code.ok_or(HandshakeError::Malformed)?;
     let version = parsed.version;
     let headers = Headers::keep(head);
-    // Here Upgrade is one value, "an ASCII case-insensitive match for the value websocket"; Connection is a list.
+    // Here Upgrade is one value, "an ASCII case-insensitive match for the value websocket";
+    // Connection is a list.
     let is_websocket = |value: &[u8]| value.eq_ignore_ascii_case(b"websocket");
     let seen = Seen {
         upgrade: headers.all("upgrade").count() == 1 && headers.all("upgrade").all(is_websocket),
@@ -328,7 +332,8 @@ impl Body {
         Self { end, remaining }
     }
 
-    /// Moves bytes to `body`, at most `max` in all; whether the body is over, or as much of it as is wanted.
+    /// Moves bytes to `body`, at most `max` in all; whether the body is over, or as much of it as
+    /// is wanted.
     fn receive(&mut self, rx: &mut ReceiveBuffer, body: &mut Vec<u8>, max: usize) -> bool {
         loop {
             let bytes = rx.unparsed();

@@ -39,13 +39,14 @@ impl HeadSearch {
         let searchable = &bytes[..bytes.len().min(max)];
         while let Some(feed) = searchable[self.searched..].iter().position(|b| *b == b'\n') {
             let end = self.searched + feed + 1;
-            // Section 2.2 of RFC 9112 lets a recipient take a bare LF for a line's end; what is behind
-            // us may read it differently, so we do not.
+            // Section 2.2 of RFC 9112 lets a recipient take a bare LF for a line's end; what is
+            // behind us may read it differently, so we do not.
             let Some(line) = searchable[self.line_start..end].strip_suffix(b"\r\n") else {
                 return Err(HandshakeError::Malformed);
             };
             (self.searched, self.line_start) = (end, end);
-            // "A server SHOULD ignore at least one empty line received prior to the request-line" (2.2).
+            // "A server SHOULD ignore at least one empty line received prior to the request-line"
+            // (2.2).
             if line.is_empty() && self.lines > 0 {
                 return Ok(Some(end));
             }
@@ -117,7 +118,8 @@ impl Headers {
     }
 }
 
-/// The elements of a list in one field value (RFC 9110, section 5.6.1), as bytes without white space.
+/// The elements of a list in one field value (RFC 9110, section 5.6.1), as bytes without white
+/// space.
 pub(super) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|b| *b == b',').map(<[u8]>::trim_ascii)
 }

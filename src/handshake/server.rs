@@ -48,16 +48,17 @@ impl Handshake {
         Self { search: HeadSearch::new(&config.limits) }
     }
 
-    /// The request, once its head is complete. Bytes behind the head stay in `rx`: they are frames that a
-    /// client sent without waiting for the answer, and are read as frames.
+    /// The request, once its head is complete. Bytes behind the head stay in `rx`: they are frames
+    /// that a client sent without waiting for the answer, and are read as frames.
     ///
     /// Cost is linear in the bytes that came, whatever the portions. An `rx` that cannot hold
     /// [`Limits::head`](crate::Limits::head) holds smaller heads.
     ///
     /// # Errors
     ///
-    /// What came is no HTTP request: answer with [`refuse`], then close the stream. Whether the request asks
-    /// for a WebSocket is left to [`Request::upgrade`], so that one port can serve pages too.
+    /// What came is no HTTP request: answer with [`refuse`], then close the stream. Whether the
+    /// request asks for a WebSocket is left to [`Request::upgrade`], so that one port can serve
+    /// pages too.
     pub fn receive(&mut self, rx: &mut ReceiveBuffer) -> Result<Option<Request>, HandshakeError> {
         let Some(len) = self.search.find(rx)? else { return Ok(None) };
         let request = Request::parse(&rx.unparsed()[..len], self.search.lines())?;
@@ -114,7 +115,8 @@ impl Request {
 
     /// The Origin: the site whose page asks, as browsers say it (section 10.2).
     ///
-    /// A server that knows its users by cookies must look at it, or every page on the web may act for them.
+    /// A server that knows its users by cookies must look at it, or every page on the web may act
+    /// for them.
     pub fn origin(&self) -> Option<&str> {
         self.headers.text("origin")
     }
@@ -148,8 +150,8 @@ impl Request {
     /// # Errors
     ///
     /// What [`upgrade`](Self::upgrade) says; [`HandshakeError::SubprotocolNotOffered`],
-    /// [`HandshakeError::ForbiddenHeader`] or [`HandshakeError::ReservedHeader`] for a response that must not
-    /// be sent. Nothing was queued.
+    /// [`HandshakeError::ForbiddenHeader`] or [`HandshakeError::ReservedHeader`] for a response
+    /// that must not be sent. Nothing was queued.
     pub fn accept(
         &self,
         response: &Response<'_>,
@@ -178,8 +180,8 @@ impl Request {
         Ok(Connection::server(config))
     }
 
-    /// Queues another answer: a refusal, or the page that a plain request asks for. Close the stream after it;
-    /// what follows on it is not read as HTTP.
+    /// Queues another answer: a refusal, or the page that a plain request asks for. Close the
+    /// stream after it; what follows on it is not read as HTTP.
     ///
     /// # Errors
     ///
@@ -283,7 +285,8 @@ fn push_body(connection: &str, body: &[u8], tx: &mut SendBuffer) {
     tx.push(body);
 }
 
-/// The client's obligations (section 4.2.1), in the order of the errors' severity: what HTTP forbids first.
+/// The client's obligations (section 4.2.1), in the order of the errors' severity: what HTTP
+/// forbids first.
 fn check_upgrade(request: &httparse::Request<'_, '_>) -> Result<(), HandshakeError> {
     if request.version != Some(1) {
         return Err(HandshakeError::NotHttp11);
@@ -384,15 +387,15 @@ impl Seen {
     }
 }
 
-/// "A base64-encoded value that, when decoded, is 16 bytes in length"; unused bits must be zero, so that a
-/// nonce has one spelling.
+/// "A base64-encoded value that, when decoded, is 16 bytes in length"; unused bits must be zero, so
+/// that a nonce has one spelling.
 fn is_key(value: &[u8]) -> bool {
     let mut nonce = [0; 18]; // what 24 characters could hold
     value.len() == 24 && BASE64.decode_slice(value, &mut nonce) == Ok(16)
 }
 
-/// "The elements that comprise this value MUST be non-empty strings" of token characters, "and MUST all be
-/// unique strings" (section 4.1).
+/// "The elements that comprise this value MUST be non-empty strings" of token characters, "and MUST
+/// all be unique strings" (section 4.1).
 fn check_subprotocols(request: &httparse::Request<'_, '_>) -> Result<(), HandshakeError> {
     let is_list =
         |field: &&httparse::Header<'_>| field.name.eq_ignore_ascii_case("sec-websocket-protocol");

@@ -16,7 +16,8 @@ use crate::handshake::server::{self, Request, Response};
 
 /// Accepts whoever asks for a WebSocket, whatever the target and the Origin.
 ///
-/// Look at the request first with [`Upgrade::receive`] if any of it matters; with cookies, the Origin does.
+/// Look at the request first with [`Upgrade::receive`] if any of it matters; with cookies, the
+/// Origin does.
 ///
 /// # Errors
 ///
@@ -36,7 +37,8 @@ where
 ///
 /// # Errors
 ///
-/// [`Error::Refused`] with the server's answer; the server broke a rule; the stream failed; it took too long.
+/// [`Error::Refused`] with the server's answer; the server broke a rule; the stream failed; it took
+/// too long.
 ///
 /// # Cancel safety
 ///
@@ -88,7 +90,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     ///
     /// # Errors
     ///
-    /// What came is not HTTP, and was refused; the stream failed; it took too long and was answered with 408.
+    /// What came is not HTTP, and was refused; the stream failed; it took too long and was answered
+    /// with 408.
     ///
     /// # Cancel safety
     ///
@@ -135,8 +138,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     ///
     /// # Errors
     ///
-    /// The request is not for a WebSocket, and was refused; the response must not be sent, and the client got a
-    /// 500; the stream failed; it took too long.
+    /// The request is not for a WebSocket, and was refused; the response must not be sent, and the
+    /// client got a 500; the stream failed; it took too long.
     ///
     /// # Cancel safety
     ///
@@ -205,8 +208,8 @@ async fn write<S: AsyncWrite + Unpin>(io: &mut S, tx: &mut SendBuffer) -> Result
     Ok(io.flush().await?)
 }
 
-/// Writes the last words and reads on until the client has seen them: what is left unread would reset the
-/// stream and take the answer with it.
+/// Writes the last words and reads on until the client has seen them: what is left unread would
+/// reset the stream and take the answer with it.
 async fn finish<S>(mut io: S, mut tx: SendBuffer, config: &Config) -> Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,

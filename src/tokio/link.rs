@@ -1,8 +1,8 @@
-//! The one loop that moves bytes between a stream and the core; a whole [`WebSocket`](super::WebSocket)
-//! and the halves of one share it.
+//! The one loop that moves bytes between a stream and the core; a whole
+//! [`WebSocket`](super::WebSocket) and the halves of one share it.
 //!
-//! Everything here is a `poll_*` that keeps its state in the two structs, so a caller that stops waiting
-//! loses nothing.
+//! Everything here is a `poll_*` that keeps its state in the two structs, so a caller that stops
+//! waiting loses nothing.
 
 use std::boxed::Box;
 use std::future::Future;
@@ -95,7 +95,8 @@ impl Reader {
             match advance(&mut self.incoming, &mut self.rx) {
                 Ok(true) => {
                     if self.incoming.is_closed() {
-                        // Our Close leaves before theirs is handed over: the caller may drop everything then.
+                        // Our Close leaves before theirs is handed over: the caller may drop
+                        // everything then.
                         ready!(self.poll_close(link, cx))?;
                     }
                     return Poll::Ready(Ok(true));
@@ -108,8 +109,9 @@ impl Reader {
             }
             let transport = link.with_writer(cx, |writer, cx| {
                 writer.outgoing.answer(&mut self.incoming);
-                // What cannot be written yet is waited for below, together with what comes. If it cannot be
-                // written at all, what has come is still handed over: reading tells how the stream ended.
+                // What cannot be written yet is waited for below, together with what comes. If it
+                // cannot be written at all, what has come is still handed over:
+                // reading tells how the stream ended.
                 let _: Poll<io::Result<()>> = writer.poll_write_queue(cx);
                 writer.outgoing.transport()
             });
@@ -194,7 +196,8 @@ async fn fail<L: Link>(
     error.into()
 }
 
-/// Writes what is queued, shuts down, and drops what comes until the stream ends or its time is over.
+/// Writes what is queued, shuts down, and drops what comes until the stream ends or its time is
+/// over.
 ///
 /// Whatever fails here ends the wait; how the connection ended is known already.
 fn poll_linger<L: Link>(
@@ -254,8 +257,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         std::future::poll_fn(|cx| self.poll_flush(cx)).await
     }
 
-    /// Encodes something and, if `now`, writes what the stream takes at once; the rest is queued. Waits
-    /// while the queue is full.
+    /// Encodes something and, if `now`, writes what the stream takes at once; the rest is queued.
+    /// Waits while the queue is full.
     pub(super) fn poll_encode<'p>(
         &mut self,
         mut encode: impl for<'t> FnMut(
@@ -309,8 +312,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes the last words and shuts down, as far as it goes now; what to do with the stream then, and whether
-    /// all is written.
+    /// Writes the last words and shuts down, as far as it goes now; what to do with the stream
+    /// then, and whether all is written.
     fn poll_say_goodbye(&mut self, cx: &mut Context<'_>) -> (Transport, bool) {
         match self.poll_write_queue(cx) {
             Poll::Pending => (self.outgoing.transport(), false),

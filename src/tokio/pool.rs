@@ -1,15 +1,17 @@
-//! Receive buffers for whoever has bytes to read: an idle connection holds none, a busy thread needs few.
+//! Receive buffers for whoever has bytes to read: an idle connection holds none, a busy thread
+//! needs few.
 
 use std::cell::RefCell;
 use std::vec::Vec;
 
 use crate::buffer::ReceiveBuffer;
 
-/// How many buffers a thread keeps. A task holds one between a read and the end of what came with it, so one
-/// is enough unless tasks wait in between.
+/// How many buffers a thread keeps. A task holds one between a read and the end of what came with
+/// it, so one is enough unless tasks wait in between.
 const MAX_BUFFERS: usize = 16;
 
-/// The largest buffer that is kept, in bytes: one that grew for a large message goes back to the allocator.
+/// The largest buffer that is kept, in bytes: one that grew for a large message goes back to the
+/// allocator.
 const MAX_SIZE: usize = 256 * 1024;
 
 std::thread_local! {

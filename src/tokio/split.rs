@@ -1,7 +1,8 @@
 //! The two halves of a connection, each for one task.
 //!
-//! The receiver unmasks and checks outside of any lock. It takes the lock once before it waits, to queue the
-//! replies that are due and to write; the sender takes it to encode and to write. Neither holds it while it waits.
+//! The receiver unmasks and checks outside of any lock. It takes the lock once before it waits, to
+//! queue the replies that are due and to write; the sender takes it to encode and to write. Neither
+//! holds it while it waits.
 
 use std::future::poll_fn;
 use std::io;
@@ -22,7 +23,8 @@ use crate::error::SendError;
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Splits the connection into halves that work from two tasks.
     ///
-    /// The receiver goes on answering pings and driving the closing handshake, so it must go on receiving.
+    /// The receiver goes on answering pings and driving the closing handshake, so it must go on
+    /// receiving.
     pub fn split(self) -> (Receiver<S>, Sender<S>) {
         let Self { reader, writer } = self;
         let (read, writer) = writer.split();
@@ -67,7 +69,8 @@ struct Shared<S> {
     waiting: Arc<Waiting>,
 }
 
-/// Who waits for the writing direction: a stream knows one waker only, so it gets one that wakes both.
+/// Who waits for the writing direction: a stream knows one waker only, so it gets one that wakes
+/// both.
 #[derive(Debug, Default)]
 struct Waiting {
     receiver: Mutex<Option<Waker>>,
@@ -268,7 +271,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
         self.encode(true, |outgoing, tx| outgoing.ping(payload, tx)).await
     }
 
-    /// As [`WebSocket::send_close`]. The receiver then waits for the peer's Close, within its deadline.
+    /// As [`WebSocket::send_close`]. The receiver then waits for the peer's Close, within its
+    /// deadline.
     ///
     /// # Errors
     ///

@@ -1,6 +1,7 @@
 //! `Stream` and `Sink` of owned messages.
 //!
-//! A message taken from a stream is copied once; in exchange it can be kept, cloned and sent to other tasks.
+//! A message taken from a stream is copied once; in exchange it can be kept, cloned and sent to
+//! other tasks.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -51,8 +52,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
         self.get_mut().writer.poll_flush(cx)
     }
 
-    /// Sends a Close frame, and waits for the peer's and for the end of the stream; messages that are still
-    /// under way are dropped.
+    /// Sends a Close frame, and waits for the peer's and for the end of the stream; messages that
+    /// are still under way are dropped.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let Self { reader, writer } = self.get_mut();
         writer.queue_close()?;
@@ -101,7 +102,8 @@ impl Reader {
             if let Ok(Some(event)) = self.incoming.next_event(&mut self.rx) {
                 return Poll::Ready(Some(Ok(event.into())));
             }
-            // Text that was found wrong when it was lent: the next turn ends the connection and tells why.
+            // Text that was found wrong when it was lent: the next turn ends the connection and
+            // tells why.
         }
     }
 }

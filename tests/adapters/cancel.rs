@@ -1,4 +1,5 @@
-//! Futures dropped at every await point: `recv` loses nothing, a dropped `send` queued the message whole or not at all.
+//! Futures dropped at every await point: `recv` loses nothing, a dropped `send` queued the message
+//! whole or not at all.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -55,7 +56,8 @@ fn script() -> Vec<Vec<u8>> {
     stream.concat().chunks(3).map(<[u8]>::to_vec).collect()
 }
 
-/// All events, with every `recv` dropped after `polls` polls unless it was ready, and all bytes written.
+/// All events, with every `recv` dropped after `polls` polls unless it was ready, and all bytes
+/// written.
 fn receive_all(polls: usize) -> (Vec<String>, Vec<u8>) {
     let io = Scripted::new(script()).hesitant(2);
     let mut ws = websocket(io.clone(), &Config::default());
@@ -107,8 +109,8 @@ fn recv_chunk_dropped_at_any_poll_loses_nothing() {
     });
 }
 
-/// Makes one call on a fresh connection and drops it after `polls` polls; then sends "next". The frames sent, and whether
-/// the call was over.
+/// Makes one call on a fresh connection and drops it after `polls` polls; then sends "next". The
+/// frames sent, and whether the call was over.
 async fn call_and_drop(
     polls: usize,
     max_write: usize,
@@ -127,7 +129,8 @@ async fn call_and_drop(
     (frames(&io.written()), done)
 }
 
-/// Tries a call with every number of polls; its frame must be there whole if the call was over, and else whole or not.
+/// Tries a call with every number of polls; its frame must be there whole if the call was over, and
+/// else whole or not.
 fn whole_or_not_at_all(
     config: &Config,
     frame: (bool, Opcode, &[u8]),

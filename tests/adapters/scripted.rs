@@ -11,7 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const READING: usize = 0;
 const WRITING: usize = 1;
 
-/// Reads give one piece of the script each, then the end; writes are kept, also when the stream is gone.
+/// Reads give one piece of the script each, then the end; writes are kept, also when the stream is
+/// gone.
 #[derive(Clone, Debug, Default)]
 pub struct Scripted {
     inner: Arc<Mutex<Inner>>,

@@ -1,4 +1,5 @@
-//! The same script through the core, the blocking and the tokio adapter: the same events, the same bytes.
+//! The same script through the core, the blocking and the tokio adapter: the same events, the same
+//! bytes.
 
 use sotong::handshake::{client, server};
 use sotong::{
