@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Lets the Autobahn test suite loose on our server or our client: run.sh server|client tokio|blocking
+#
+# Prints a table and, last, `N passed, M failed`; fails unless every case passed. See README.md beside it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+groups="1 2 3 4 5 6 7 9 10" # without 12 and 13, compression
+
+case ${1:-}-${2:-}-$# in
+  server-tokio-2 | server-blocking-2) side=$1 adapter=$2 example=echo ;;
+  client-tokio-2 | client-blocking-2) side=$1 adapter=$2 example=autobahn_client ;;
+  *) echo "usage: $0 server|client tokio|blocking" >&2; exit 2 ;;
+esac
+target=${CARGO_TARGET_DIR:-target}
+out=$target/autobahn/$side-$adapter
+testee=$target/release/examples/$example
+agent=sotong-$side-$adapter
+cores=$(nproc)
+limit=900 # seconds for a shard that hangs
+
+autobahn/setup.sh >&2
+cargo build --release --features tokio --example "$example" >&2
+rm -rf "$out"
+mkdir -p "$out"
+
+# Each background job is a process group of its own, so that ending the job ends all it started.
+set -m
+trap 'for job in $(jobs -p); do kill -- "-$job" 2> /dev/null || true; done' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+suite=(timeout --foreground "$limit" "${AUTOBAHN_HOME:-$HOME/.cache/autobahn}/python" -u autobahn/wstest.py)
+
+# Waits for the line `listening on ADDRESS` in FILE, which JOB writes, and prints the address.
+await_listening() { # FILE JOB
+  local tries address
+  for ((tries = 0; tries < 300; tries++)); do
+    address=$(sed -n 's/^listening on //p;T;q' "$1")
+    [ -z "$address" ] || { echo "$address"; return; }
+    kill -0 "$2" 2> /dev/null || break
+    sleep 0.1
+  done
+  echo "$1 does not say what it listens on:" >&2
+  tail -n 5 "$1" >&2
+  return 1
+}
+
+server_shard() { # NUMBER CASES...
+  "${suite[@]}" attack "$out" "$url" "$agent" "${@:2}" > "$out/suite$1.log" 2>&1
+}
+
+client_shard() { # NUMBER CASES...
+  local log=$out/suite$1.log url served=0
+  url=ws://127.0.0.1:$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  "${suite[@]}" serve "$out" "$url" "${@:2}" > "$log" 2>&1 &
+  await_listening "$log" $! > /dev/null
+  timeout --foreground "$limit" "$testee" --adapter "$adapter" "$url" "$agent" > "$out/client$1.log" 2>&1 || served=$?
+  kill $!
+  return $served
+}
+
+# The first shard has the groups with limits of half a second and a second: it runs alone. The others share the cores.
+shards=("")
+for group in $groups; do
+  case $group in
+    9) shards+=('9.*') ;;
+    12) shards+=('12.'{1..5}'.*') ;;
+    13) shards+=('13.'{1..7}'.*') ;;
+    *) shards[0]+=" $group.*" ;;
+  esac
+done
+
+declare -A running
+await_shard() { # one of those running
+  local job
+  wait -n -p job "${!running[@]}" || echo "shard ${running[$job]} broke off, see the logs in $out" >&2
+  unset "running[$job]"
+}
+
+if [ "$side" = server ]; then
+  "$testee" --listen 127.0.0.1:0 --adapter "$adapter" --max-message 16777216 > "$out/server.log" 2>&1 &
+  server=$!
+  url=ws://$(await_listening "$out/server.log" $server)
+fi
+for number in "${!shards[@]}"; do
+  read -ra cases <<< "${shards[number]}"
+  "${side}_shard" "$number" "${cases[@]}" &
+  running[$!]=$number
+  while ((${#running[@]} >= (number == 0 ? 1 : cores))); do await_shard; done
+done
+while ((${#running[@]})); do await_shard; done
+"${suite[@]}" report "$out"
+broken=0
+if [ "$side" = server ] && ! kill -0 $server; then
+  echo "the server ended before the suite did, see $out/server.log"
+  broken=1
+fi
+if grep -l panicked "$out"/*.log; then
+  echo "a panic, see the log"
+  broken=1
+fi
+python3 autobahn/check.py "$out" $groups
+exit $broken

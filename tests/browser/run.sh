@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# The chat example in a real browser: builds it, installs what is missing (Chromium, fonts, playwright-core), and runs
+# chat.mjs, whose last line is `N passed, M failed`. For a Debian, as root when something is to be installed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+missing=()
+for package in chromium fonts-noto-cjk fonts-noto-color-emoji; do
+  dpkg-query --show --showformat '${db:Status-Status}\n' "$package" 2> /dev/null | grep -qx installed || missing+=("$package")
+done
+if ((${#missing[@]})); then
+  apt-get -qq update >&2
+  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y "${missing[@]}" >&2
+fi
+[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund >&2
+
+cargo build --release --features tokio --example chat >&2
+exec node chat.mjs

@@ -1,0 +1,131 @@
+//! Section 10.4: "implementations ... MUST impose limits on frame sizes and on the message size".
+
+use sotong::{ProtocolError, Role};
+
+use super::*;
+
+fn limited(message: u64, frame: u64, fragments: u32) -> Config {
+    let mut config = Config::default();
+    config.limits.message = message;
+    config.limits.frame = frame;
+    config.limits.fragments = fragments;
+    config
+}
+
+/// A binary message of `len` bytes in frames of at most `step` bytes.
+fn message(role: Role, len: usize, step: usize) -> Vec<u8> {
+    let payload = vec![b'm'; len];
+    let pieces: Vec<&[u8]> = payload.chunks(step).collect();
+    let last = pieces.len() - 1;
+    let first = |i| if i == 0 { 0x02 } else { 0x00 } | if i == last { 0x80 } else { 0x00 };
+    (0..).zip(&pieces).flat_map(|(i, piece)| frame(first(i), key_towards(role), piece)).collect()
+}
+
+#[test]
+fn a_message_is_as_large_as_its_limit_and_no_larger_in_one_frame_or_many() {
+    let config = limited(1000, 5000, 5000);
+    for role in ROLES {
+        for step in [1, 7, 100, 999, 1000, 2000] {
+            for len in [999, 1000] {
+                let bytes = message(role, len, step);
+                let whole = open(vec![binary(&vec![b'm'; len])], b"");
+                assert_eq!(receive_with(&config, role, &bytes), whole, "{len} by {step}");
+            }
+            let expected = failed(role, vec![], ProtocolError::MessageTooBig, 1009);
+            assert_eq!(receive_with(&config, role, &message(role, 1001, step)), expected);
+        }
+    }
+}
+
+#[test]
+fn a_frame_is_as_large_as_its_limit_and_no_larger() {
+    let config = limited(5000, 1000, 5000);
+    for role in ROLES {
+        for len in [999, 1000] {
+            let expected = open(vec![binary(&vec![b'm'; len])], b"");
+            assert_eq!(receive_with(&config, role, &message(role, len, len)), expected);
+        }
+        let expected = failed(role, vec![], ProtocolError::FrameTooBig, 1009);
+        assert_eq!(receive_with(&config, role, &message(role, 1001, 1001)), expected);
+        let expected = open(vec![binary(&[b'm'; 5000])], b"");
+        assert_eq!(receive_with(&config, role, &message(role, 5000, 1000)), expected);
+        let (.., error, _, _) = receive_with(&config, role, &message(role, 5001, 1000));
+        assert_eq!(error, Some(ProtocolError::MessageTooBig));
+    }
+}
+
+#[test]
+fn a_message_has_as_many_fragments_as_its_limit_and_no_more() {
+    let config = limited(5000, 5000, 10);
+    for role in ROLES {
+        for len in [9, 10] {
+            let expected = open(vec![binary(&vec![b'm'; len])], b"");
+            assert_eq!(receive_with(&config, role, &message(role, len, 1)), expected);
+        }
+        let expected = failed(role, vec![], ProtocolError::TooManyFragments, 1008);
+        assert_eq!(receive_with(&config, role, &message(role, 11, 1)), expected);
+        // Empty ones count, and control frames in between do not.
+        let mut list = vec![(0x01, &b""[..])];
+        list.extend([(0x00, &b""[..]), (0x8a, b"")].repeat(9));
+        let nine_pongs = vec![pong(b""); 9];
+        assert_eq!(
+            receive_with(&config, role, &frames(role, &list)),
+            open(nine_pongs.clone(), b"")
+        );
+        list.push((0x80, b""));
+        let expected = failed(role, nine_pongs, ProtocolError::TooManyFragments, 1008);
+        assert_eq!(receive_with(&config, role, &frames(role, &list)), expected);
+    }
+}
+
+#[test]
+fn limits_hold_for_each_message_anew() {
+    let config = limited(10, 10, 5);
+    for role in ROLES {
+        let bytes = [message(role, 10, 2), message(role, 10, 10), message(role, 5, 1)].concat();
+        let events = [10, 10, 5].map(|len| binary(&vec![b'm'; len])).to_vec();
+        assert_eq!(receive_with(&config, role, &bytes), open(events, b""));
+    }
+}
+
+#[test]
+fn limits_do_not_hold_for_control_frames() {
+    let config = limited(0, 0, 1);
+    for role in ROLES {
+        let body = [b'p'; 125];
+        let bytes = frames(role, &[(0x8a, &body), (0x81, b"")]);
+        let expected = open(vec![pong(&body), text("")], b"");
+        assert_eq!(receive_with(&config, role, &bytes), expected);
+        let bytes = frames(role, &[(0x81, b"a")]);
+        let expected = failed(role, vec![], ProtocolError::FrameTooBig, 1009);
+        assert_eq!(receive_with(&config, role, &bytes), expected);
+    }
+}
+
+#[test]
+fn fragments_that_announce_too_much_together_fail_at_the_header_that_does() {
+    let config = limited(1 << 62, u64::MAX, 10);
+    for role in ROLES {
+        let mut end = End::new(role, &config);
+        let begun = frames(role, &[(0x02, b"a")]);
+        assert_eq!(end.feed([&begun[..]]), open(vec![], b""));
+        let huge: &[u8] = match role {
+            Role::Server => b"\x00\xff\x40\0\0\0\0\0\0\0\0\0\0\0",
+            Role::Client => b"\x00\x7f\x40\0\0\0\0\0\0\0",
+        };
+        let expected = failed(role, vec![], ProtocolError::MessageTooBig, 1009);
+        assert_eq!(end.feed([huge]), expected);
+        let alone = [&[0x02], &huge[1..]].concat();
+        assert_eq!(receive_with(&config, role, &alone), open(vec![], b""), "it is waited for");
+    }
+}
+
+#[test]
+fn the_default_limits_are_those_that_the_documentation_tells() {
+    let limits = Config::default().limits;
+    let sizes = (limits.message, limits.frame, limits.fragments);
+    assert_eq!(sizes, (1 << 20, 1 << 20, 1 << 16));
+    assert_eq!((limits.send_queue, limits.receive_buffer), (64 * 1024, 16 * 1024));
+    let heads = (limits.head, limits.head_lines, limits.refusal_body);
+    assert_eq!(heads, (16 * 1024, 100, 16 * 1024));
+}
