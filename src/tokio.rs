@@ -23,7 +23,7 @@
 //! # }
 //! ```
 //!
-//! The adapter holds no protocol decision: it is about 700 lines that move bytes and wait.
+//! The adapter holds no protocol decision: it is under 1,000 lines of code that move bytes and wait.
 //! [`WebSocket::recv`] answers pings, sends keepalives, drives the closing handshake and writes
 //! what is queued before it waits, so a program that receives in a loop needs nothing else.
 //! Messages [fed](WebSocket::feed_text) between two calls of `recv` leave in one write.

@@ -1,4 +1,4 @@
-//! All first two bytes of a frame, for both roles, in every state, against a naive reading of the RFC.
+//! All first two bytes of a frame, both roles, every state, against a naive reading of the RFC.
 
 mod common;
 
@@ -32,22 +32,24 @@ fn is_forbidden(role: Role, before: Before, first: u8, second: u8) -> bool {
 
     // "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
     reserved_bits != 0
-        // "%x3-7 are reserved for further non-control frames", "%xB-F ... for further control frames".
+        // "%x3-7 are reserved for further non-control frames", "%xB-F" for control frames.
         || [3, 4, 5, 6, 7, 11, 12, 13, 14, 15].contains(&opcode)
-        // "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be fragmented."
+        // "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be
+        // fragmented."
         || opcode >= 8 && (length > 125 || !fin)
         // "The server MUST close the connection upon receiving a frame that is not masked."
         || role == Role::Server && !masked
         // "A client MUST close a connection if it detects a masked frame."
         || role == Role::Client && masked
-        // A continuation continues something; "fragments of one message MUST NOT be interleaved".
+        // A continuation continues something; "the fragments of one message MUST NOT be
+        // interleaved between the fragments of another message".
         || opcode == 0 && !message_open
         || (opcode == 1 || opcode == 2) && message_open
 }
 
 /// What a whole and allowed frame is seen as.
 fn event(before: Before, first: u8, payload: &[u8]) -> Option<Seen> {
-    let prefix: &[u8] = if first % 16 == 0 { b"a" } else { b"" };
+    let prefix: &[u8] = if [0x00, 0x80].contains(&first) { b"a" } else { b"" };
     let whole = [prefix, payload].concat();
     match (first, before) {
         (0x81, _) | (0x80, Before::Text) => Some(Seen::Text(String::from_utf8(whole).unwrap())),

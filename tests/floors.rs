@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-/// The floors, the lowest first. A module that is not named stands where the module stands that holds it.
+/// The floors, the lowest first. A module that is not named stands where its parent does.
 const FLOORS: [&[&str]; 7] = [
     &["mask", "utf8", "error", "extension", "config"],
     &["close", "frame", "timing"],
@@ -89,8 +89,8 @@ fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
     }
 }
 
-/// The module that a path means, of all that there are; a path of another crate, or to what the module
-/// that holds this one says itself, means none.
+/// The module that a path means, of all that there are. A path of another crate, or to what the
+/// module that holds this one says itself, means none.
 fn target(module: &str, path: &str, all: &[&str]) -> Result<Option<String>, String> {
     let (inside, root) = match path.split_once("::") {
         Some(("crate", rest)) => (rest.to_owned(), true),

@@ -1,4 +1,4 @@
-//! Any cut of a stream gives the same events, replies, error and state; so does reading it in pieces.
+//! Any cut of a stream gives the same events, replies, error and state; so does reading in pieces.
 
 mod common;
 
@@ -105,7 +105,7 @@ fn cut<'a>(bytes: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
     starts.zip(&ends).map(|(start, end)| &bytes[start..*end]).collect()
 }
 
-/// Limits that random messages sometimes break, or the default ones, and a receive buffer of some size.
+/// Limits that random messages sometimes break, or the default ones, and a receive buffer.
 fn config(tight: bool, receive_buffer: usize) -> Config {
     let mut config = Config::default();
     config.limits.receive_buffer = receive_buffer;
@@ -136,7 +136,8 @@ fn assert_invariant(role: Role, tight: bool, wire: &[u8], cuts: &[Index]) -> Tra
     expected
 }
 
-/// Like `End::feed`, but the n-th step reads a piece of a message, the whole of the rest, or just looks.
+/// Like `End::feed`, but the n-th step reads a piece of a message or the whole of the rest,
+/// at once or after it has looked.
 fn feed_in_chunks(end: &mut End, pieces: &[&[u8]], way: impl Fn(usize) -> usize) -> Trace {
     let (mut events, mut replies, mut error) = (vec![], vec![], None);
     let (mut begun, mut step) = (vec![], 0);
@@ -144,8 +145,12 @@ fn feed_in_chunks(end: &mut End, pieces: &[&[u8]], way: impl Fn(usize) -> usize)
         loop {
             piece = &piece[end.rx.extend(piece)..];
             step += 1;
-            let next = match way(step) % 4 {
+            assert!(step < 100_000, "nobody takes anything out of a full buffer");
+            let next = match way(step) % 5 {
                 0 | 2 => end.conn.next_chunk(&mut end.rx),
+                4 if end.conn.advance_chunk(&mut end.rx) == Ok(true) => {
+                    end.conn.next_event(&mut end.rx).map(|event| event.map(Chunk::from))
+                }
                 1 => end.conn.next_event(&mut end.rx).map(|event| event.map(Chunk::from)),
                 _ if end.conn.advance(&mut end.rx) == Ok(true) => {
                     piece = &piece[end.rx.extend(piece)..];
@@ -171,13 +176,16 @@ fn feed_in_chunks(end: &mut End, pieces: &[&[u8]], way: impl Fn(usize) -> usize)
     (events, replies, error, end.conn.state(), end.conn.transport())
 }
 
-/// Like `End::feed`, by the two halves of the connection, with another memory whenever nothing is held.
+/// Like `End::feed`, by the two halves of the connection, with other memory whenever it holds none.
 fn feed_halves(end: End, pieces: &[&[u8]]) -> Trace {
     let (mut events, mut replies, mut error) = (vec![], vec![], None);
     let End { conn, mut rx, mut tx } = end;
     let (mut incoming, mut outgoing) = conn.split();
+    let mut steps = 0;
     for mut piece in pieces.iter().copied() {
         loop {
+            steps += 1;
+            assert!(steps < 100_000, "nobody takes anything out of a full buffer");
             if let Some(mut storage) = rx.detach() {
                 storage.fill(0xff);
                 rx.attach(storage);

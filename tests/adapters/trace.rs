@@ -276,3 +276,30 @@ fn both_adapters_hand_a_refusal_back() {
         block_on(asynchronous::connect(Scripted::new([answer]), &request, &config())).unwrap_err(),
     );
 }
+
+#[test]
+fn a_connection_taken_apart_has_lost_nothing() {
+    let behind = [masked(0x81, b"with the head"), masked(0x81, b"later")].concat();
+    let head = [REQUEST, &behind].concat();
+    let queued = plain(0x81, b"queued");
+
+    let mut ws = blocking::accept(Scripted::new([&head]), &config()).unwrap();
+    assert_eq!(ws.recv().unwrap(), Some(Event::Text("with the head")));
+    ws.feed_text("queued").unwrap();
+    let mut parts = ws.into_parts();
+    assert_eq!(parts.rx.unparsed(), masked(0x81, b"later"));
+    assert_eq!(parts.tx.transmit().slices().concat(), queued);
+    let mut ws = blocking::WebSocket::from_parts(parts).unwrap();
+    assert_eq!(ws.recv().unwrap(), Some(Event::Text("later")));
+
+    block_on(async {
+        let mut ws = asynchronous::accept(Scripted::new([&head]), &config()).await.unwrap();
+        assert_eq!(ws.recv().await.unwrap(), Some(Event::Text("with the head")));
+        ws.feed_text("queued").await.unwrap();
+        let mut parts = ws.into_parts();
+        assert_eq!(parts.rx.unparsed(), masked(0x81, b"later"));
+        assert_eq!(parts.tx.transmit().slices().concat(), queued);
+        let mut ws = asynchronous::WebSocket::from_parts(parts);
+        assert_eq!(ws.recv().await.unwrap(), Some(Event::Text("later")));
+    });
+}

@@ -33,8 +33,12 @@ impl End {
     pub fn feed<'a>(&mut self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Trace {
         let (mut events, mut replies, mut error) = (vec![], vec![], None);
         for mut piece in pieces {
+            let mut idle = 0;
             loop {
-                piece = &piece[self.rx.extend(piece)..];
+                let taken = self.rx.extend(piece);
+                piece = &piece[taken..];
+                idle = if taken > 0 { 0 } else { idle + 1 };
+                assert!(idle < 10_000, "nobody takes anything out of a full buffer");
                 match self.conn.next_event(&mut self.rx) {
                     Ok(Some(event)) => events.push(event.into()),
                     Ok(None) if piece.is_empty() => break,

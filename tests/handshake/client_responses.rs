@@ -24,13 +24,10 @@ pub enum Ended {
     Refused(u16, Vec<u8>),
 }
 
+type Verdict = Result<Ended, HandshakeError>;
+
 /// What a client that offered these subprotocols makes of `bytes`, in portions of `step`.
-fn receive(
-    config: &Config,
-    offered: &[&str],
-    bytes: &[u8],
-    step: usize,
-) -> Result<Ended, HandshakeError> {
+fn receive(config: &Config, offered: &[&str], bytes: &[u8], step: usize) -> Verdict {
     let mut rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
     let request = Request { subprotocols: offered, ..Request::default() };
     let nonce = *b"the sample nonce";
@@ -39,9 +36,10 @@ fn receive(
     let mut pieces = bytes.chunks(step);
     while let Some(mut piece) = pieces.next() {
         while !piece.is_empty() {
-            piece = &piece[rx.extend(piece)..];
+            let taken = rx.extend(piece);
+            piece = &piece[taken..];
             match handshake.receive(&mut rx)? {
-                None => {}
+                None => assert!(taken > 0, "a full buffer gets a verdict"),
                 Some(Outcome::Refused(response)) => {
                     return Ok(Ended::Refused(response.status(), response.body().into()));
                 }
@@ -59,7 +57,7 @@ fn receive(
 }
 
 /// The same whole and byte by byte.
-pub fn ended(config: &Config, offered: &[&str], bytes: &[u8]) -> Result<Ended, HandshakeError> {
+pub fn ended(config: &Config, offered: &[&str], bytes: &[u8]) -> Verdict {
     let whole = receive(config, offered, bytes, usize::MAX);
     let trickled = receive(config, offered, bytes, 1);
     assert_eq!(whole, trickled, "byte by byte: {}", bytes.escape_ascii());
@@ -79,11 +77,11 @@ fn response_with(name: &str, lines: &[&str]) -> Vec<u8> {
     head(&all)
 }
 
-fn opened() -> Result<Ended, HandshakeError> {
+fn opened() -> Verdict {
     Ok(Ended::Open(None, vec![]))
 }
 
-fn assert_ends(name: &str, table: &[(&[&str], Result<Ended, HandshakeError>)]) {
+fn assert_ends(name: &str, table: &[(&[&str], Verdict)]) {
     for (lines, expected) in table {
         let bytes = response_with(name, lines);
         assert_eq!(ended(&Config::default(), &[], &bytes), *expected, "{lines:?}");
@@ -207,7 +205,7 @@ fn a_subprotocol_is_one_that_was_offered() {
     let chosen = |name: &str| Ok(Ended::Open(Some(name.into()), vec![]));
     let error = || Err(HandshakeError::SubprotocolNotOffered);
     let offered: &[&str] = &["chat", "superchat"];
-    let table: [(&[&str], &[&str], Result<Ended, HandshakeError>); 9] = [
+    let table: [(&[&str], &[&str], Verdict); 9] = [
         (offered, &["Sec-WebSocket-Protocol: superchat"], chosen("superchat")),
         (offered, &["sec-websocket-protocol:chat "], chosen("chat")),
         (offered, &[], opened()),

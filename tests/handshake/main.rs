@@ -21,14 +21,14 @@ const REQUEST: [&str; 6] = [
     "Sec-WebSocket-Version: 13",
 ];
 
-const ACCEPTED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+const ACCEPTED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 fn head(lines: &[&str]) -> Vec<u8> {
     [lines, &["", ""]].concat().join("\r\n").into_bytes()
 }
 
-/// The request with other lines in place of the one that starts with `name`; without, if there are none.
+/// The request with other lines, or none, in place of the one that starts with `name`.
 fn with(name: &str, lines: &[&str]) -> Vec<u8> {
     let mut all = vec![];
     for line in REQUEST {
@@ -52,10 +52,12 @@ fn receive(config: &Config, bytes: &[u8], step: usize) -> Result<Option<Request>
     let mut handshake = Handshake::new(config);
     for mut piece in bytes.chunks(step) {
         while !piece.is_empty() {
-            piece = &piece[rx.extend(piece)..];
+            let taken = rx.extend(piece);
+            piece = &piece[taken..];
             if let Some(request) = handshake.receive(&mut rx)? {
                 return Ok(Some(request));
             }
+            assert!(taken > 0, "a full buffer gets a verdict");
         }
     }
     Ok(None)

@@ -234,7 +234,7 @@ fn there_is_one_key_of_16_bytes() {
             (&["Sec-WebSocket-Key: dGhl!HNhbXBsZSBub25jZQ=="], 400),
             (&["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==x"], 400),
             (&["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ== x"], 400),
-            (&["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAB=="], 400), // unused bits that are not zero
+            (&["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAB=="], 400), // non-zero unused bits
         ],
     );
     let long = format!("Sec-WebSocket-Key: {}", "A".repeat(1 << 20));

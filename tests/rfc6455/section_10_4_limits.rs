@@ -1,4 +1,4 @@
-//! Section 10.4: "implementations ... MUST impose limits on frame sizes and on the message size".
+//! Section 10.4: limited implementations "MUST protect themselves against exceeding those limits".
 
 use sotong::{ProtocolError, Role};
 

@@ -4,9 +4,12 @@ use sotong::{ProtocolError, Role};
 
 use super::*;
 
+/// First bytes and payloads.
+type Frames<'a> = &'a [(u8, &'a [u8])];
+
 #[test]
 fn fragments_are_joined_in_order() {
-    let table: [(&[(u8, &[u8])], Seen); 6] = [
+    let table: [(Frames<'_>, Seen); 6] = [
         (&[(0x01, b"Hel"), (0x80, b"lo")], text("Hello")),
         (&[(0x02, b"Hel"), (0x80, b"lo")], binary(b"Hello")),
         (&[(0x01, b"H"), (0x00, b"e"), (0x00, b"l"), (0x00, b"l"), (0x80, b"o")], text("Hello")),

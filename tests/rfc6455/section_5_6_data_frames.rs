@@ -1,7 +1,5 @@
 //! Section 5.6: text and binary messages.
 
-use sotong::Role;
-
 use super::*;
 
 #[test]

@@ -43,7 +43,7 @@ fn the_examples_are_sent() {
     let mut server = Connection::server(&Config::default());
     let mut client = Connection::client(&Config::default(), KEY);
     let mut tx = SendBuffer::new();
-    let mut sent = |bytes: &[u8], tx: &mut SendBuffer| {
+    let sent = |bytes: &[u8], tx: &mut SendBuffer| {
         let mut transmit = tx.transmit();
         assert_eq!(transmit.slices()[0], bytes);
         transmit.consume(bytes.len());

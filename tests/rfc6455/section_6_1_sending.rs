@@ -219,6 +219,28 @@ fn whatever_of_a_transmit_went_out_the_rest_follows_once() {
 }
 
 #[test]
+fn a_queue_that_never_runs_empty_keeps_its_order() {
+    let mut config = Config::default();
+    config.limits.send_queue = usize::MAX;
+    for step in [1, 4099, 20_000, 33_000] {
+        let mut end = End::new(Role::Server, &config);
+        let (mut expected, mut wire) = (vec![], vec![]);
+        for n in 0..100u32 {
+            let payload = n.to_be_bytes().repeat(1000);
+            expected.extend(frame(0x82, None, &payload));
+            end.conn.send_binary(&payload, &mut end.tx).unwrap().queue();
+            let mut transmit = end.tx.transmit();
+            let n = step.min(transmit.len() - 1);
+            wire.extend(&transmit.slices()[0][..n]);
+            transmit.consume(n);
+        }
+        assert_eq!(end.tx.sent(), wire.len() as u64);
+        wire.extend(end.drain());
+        assert!(wire == expected, "by {step}");
+    }
+}
+
+#[test]
 fn a_transmit_for_a_stream_that_writes_one_slice_is_joined() {
     let payload = vec![7; 5000];
     let mut end = End::new(Role::Server, &Config::default());
