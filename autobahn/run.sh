@@ -24,9 +24,10 @@ cargo build --release --features tokio --example "$example" >&2
 rm -rf "$out"
 mkdir -p "$out"
 
-# Each background job is a process group of its own, so that ending the job ends all it started.
+# Each background job is a process group of its own: ending the group ends all that the job started.
 set -m
-trap 'for job in $(jobs -p); do kill -- "-$job" 2> /dev/null || true; done' EXIT
+groups_started=()
+trap 'for group in "${groups_started[@]}"; do kill -- "-$group" 2> /dev/null || true; done' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -52,7 +53,8 @@ server_shard() { # NUMBER CASES...
 
 client_shard() { # NUMBER CASES...
   local log=$out/suite$1.log url served=0
-  url=ws://127.0.0.1:$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  : > "$log"
+  url=ws://127.0.0.1:$(python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
   "${suite[@]}" serve "$out" "$url" "${@:2}" > "$log" 2>&1 &
   await_listening "$log" $! > /dev/null
   timeout --foreground "$limit" "$testee" --adapter "$adapter" "$url" "$agent" > "$out/client$1.log" 2>&1 || served=$?
@@ -79,14 +81,17 @@ await_shard() { # one of those running
 }
 
 if [ "$side" = server ]; then
+  : > "$out/server.log"
   "$testee" --listen 127.0.0.1:0 --adapter "$adapter" --max-message 16777216 > "$out/server.log" 2>&1 &
   server=$!
+  groups_started+=($server)
   url=ws://$(await_listening "$out/server.log" $server)
 fi
 for number in "${!shards[@]}"; do
   read -ra cases <<< "${shards[number]}"
   "${side}_shard" "$number" "${cases[@]}" &
   running[$!]=$number
+  groups_started+=($!)
   while ((${#running[@]} >= (number == 0 ? 1 : cores))); do await_shard; done
 done
 while ((${#running[@]})); do await_shard; done

@@ -35,7 +35,7 @@ impl Error {
     pub fn is_peer_fault(&self) -> bool {
         match self {
             Self::Protocol(error) => *error != ProtocolError::UnexpectedEof,
-            Self::Handshake(error) => error.status().is_some(),
+            Self::Handshake(error) => error.is_peer_fault(),
             _ => false,
         }
     }

@@ -38,8 +38,9 @@ use crate::buffer::{ReceiveBuffer, SendBuffer, Transmit};
 use crate::close::CloseFrame;
 use crate::connection::{Chunk, Connection, Event, Outgoing, Payload, Prepared, State};
 use crate::error::SendError;
+use crate::timing::Traffic;
 pub use handshake::{Upgrade, accept, connect};
-use link::{Clock, Link, Reader, write_some};
+use link::{Clock, Link, Reader, check_time, write_some};
 pub use split::{Receiver, Sender};
 pub use stream::{Plain, Stream, TryClone};
 
@@ -81,13 +82,13 @@ impl<S: Stream> WebSocket<S> {
             outgoing,
             tx: parts.tx,
             clock: Clock::new(ticks),
-            shut_down: false,
+            has_shut_down: false,
         };
         Self { reader: Reader { incoming, rx: parts.rx }, writer }
     }
 
     /// Takes the connection apart. Nothing is lost: what was not sent or not received is in the
-    /// buffers.
+    /// buffers. The stream still gives up now and then, as it was [made to](Stream::prepare).
     pub fn into_parts(self) -> Parts<S> {
         let Writer { io, outgoing, tx, .. } = self.writer;
         let Reader { incoming, rx } = self.reader;
@@ -210,7 +211,7 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// The stream failed, or the peer does not read. What was not written stays queued.
     pub fn flush(&mut self) -> Result<()> {
-        self.writer.flush()
+        self.writer.flush().map(|_| ())
     }
 
     /// Sends a ping with at most 125 bytes; its pong comes as an event.
@@ -287,7 +288,7 @@ struct Writer<S> {
     outgoing: Outgoing,
     tx: SendBuffer,
     clock: Clock,
-    shut_down: bool,
+    has_shut_down: bool,
 }
 
 impl<S: Stream> Writer<S> {
@@ -312,45 +313,60 @@ impl<S: Stream> Writer<S> {
     ) -> Result<()> {
         self.make_room()?;
         let mut transmit = encode(&mut self.outgoing, &mut self.tx)?;
+        // What the stream does not take at once is queued, and a deadline watches over it.
         while !transmit.is_empty() {
             let written = write_some(&mut self.io, &mut transmit);
             if self.clock.pause(written)?.is_none() {
-                break; // what is left is queued, and a deadline watches over it
+                break;
             }
         }
         drop(transmit);
-        self.flush()
+        self.flush().map(|_| ())
     }
 
     fn make_room(&mut self) -> Result<()> {
         self.outgoing.poll_transmit(&mut self.tx);
-        if self.outgoing.is_full(&self.tx) { self.flush() } else { Ok(()) }
+        if self.outgoing.is_full(&self.tx) {
+            self.flush()?;
+        }
+        Ok(())
     }
 }
 
 impl<S: Stream> Link for Writer<S> {
+    fn clock(&self) -> Clock {
+        self.clock
+    }
+
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.io.read(buf)
     }
 
-    fn with_writer<T>(&mut self, f: impl FnOnce(&mut Outgoing, &mut SendBuffer, &Clock) -> T) -> T {
-        f(&mut self.outgoing, &mut self.tx, &self.clock)
+    fn with_writer<T>(&mut self, f: impl FnOnce(&mut Outgoing, &mut SendBuffer) -> T) -> T {
+        f(&mut self.outgoing, &mut self.tx)
     }
 
-    fn flush(&mut self) -> Result<()> {
-        self.outgoing.poll_transmit(&mut self.tx);
-        while !self.tx.is_empty() {
+    fn traffic(&self, received: Option<u64>) -> Traffic {
+        Traffic { received, sent: self.tx.sent(), queued: !self.tx.is_empty() }
+    }
+
+    fn flush(&mut self) -> Result<bool> {
+        loop {
+            // A full queue holds replies back until it is written.
+            self.outgoing.poll_transmit(&mut self.tx);
+            if self.tx.is_empty() {
+                self.io.flush()?;
+                return Ok(true);
+            }
             let written = write_some(&mut self.io, &mut self.tx.transmit());
             self.clock.pause(written)?;
-            self.clock.check(&mut self.outgoing, None, &self.tx)?;
+            let seen = self.traffic(None);
+            check_time(&mut self.outgoing, self.clock.now(), seen)?;
         }
-        Ok(self.io.flush()?)
     }
 
-    fn shut_down(&mut self) {
-        if !std::mem::replace(&mut self.shut_down, true) {
-            // The stream may have ended meanwhile; then there is nothing to shut down.
-            let _: io::Result<()> = self.io.shut_down();
-        }
+    fn shut_down(&mut self) -> bool {
+        self.has_shut_down = self.has_shut_down || self.io.shut_down().unwrap_or(false);
+        self.has_shut_down
     }
 }

@@ -26,7 +26,7 @@ pub struct Config {
 /// | [`frame`](Self::frame) | 1 MiB | the connection fails with 1009, at the header |
 /// | [`fragments`](Self::fragments) | 65,536 | the connection fails with 1008 |
 /// | [`send_queue`](Self::send_queue) | 64 KiB | sending waits; pongs are not queued |
-/// | [`receive_buffer`](Self::receive_buffer) | 16 KiB | one read takes no more |
+/// | [`receive_buffer`](Self::receive_buffer) | 16 KiB | one read takes no more, but for a message that is larger |
 /// | [`head`](Self::head) | 16 KiB | 431, or 414 within the first line; a client gives up |
 /// | [`head_lines`](Self::head_lines) | 100 | 431; a client gives up |
 /// | [`refusal_body`](Self::refusal_body) | 16 KiB | the rest of the body is not read |

@@ -23,6 +23,7 @@ use crate::buffer::{ReceiveBuffer, SendBuffer, Transmit};
 use crate::close::CloseFrame;
 use crate::config::{Config, Timeouts};
 use crate::error::{ProtocolError, SendError, TimedOut};
+use crate::timing::Traffic;
 
 /// Which end of the connection this is. A client masks what it sends, a server must not (section
 /// 5.1).
@@ -92,7 +93,8 @@ pub enum Transport {
 /// let mut tx = SendBuffer::new();
 ///
 /// // A masked "Hello" of section 5.7, and the beginning of what comes next.
-/// rx.extend(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x89");
+/// let bytes = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x89";
+/// assert_eq!(rx.extend(bytes), bytes.len());
 /// while let Some(event) = conn.next_event(&mut rx)? {
 ///     if let Event::Text(text) = event {
 ///         conn.send_text(text, &mut tx)?.queue(); // an echo, without a copy in between
@@ -187,9 +189,9 @@ impl Connection {
 
     /// The next piece of a message that is here, or a control frame; `None` asks for more bytes.
     ///
-    /// A message of any size passes through the memory of one [`ReceiveBuffer`]. The limit on
-    /// messages holds all the same: for endless ones set
-    /// [`Limits::message`](crate::Limits::message) to `u64::MAX`.
+    /// A message of any size passes through the memory of one [`ReceiveBuffer`]. The limits hold all
+    /// the same: for endless messages raise `message`, `frame` and `fragments` in
+    /// [`Limits`](crate::Limits).
     ///
     /// # Errors
     ///
@@ -203,7 +205,8 @@ impl Connection {
         found
     }
 
-    /// Says that the stream has ended and no more bytes come.
+    /// Says that the stream has ended and no more bytes come. Take the events before: those that are
+    /// still in the receive buffer are not handed over any more.
     ///
     /// # Errors
     ///
@@ -349,7 +352,7 @@ impl Connection {
         rx: &ReceiveBuffer,
         tx: &SendBuffer,
     ) -> Option<Duration> {
-        self.outgoing.poll_timeout(now, Some(rx.received()), tx)
+        self.outgoing.poll_timeout(now, traffic(rx, tx))
     }
 
     /// Does what is due at `now`: a ping for [`poll_transmit`](Self::poll_transmit) to queue, or an
@@ -367,7 +370,7 @@ impl Connection {
         rx: &ReceiveBuffer,
         tx: &SendBuffer,
     ) -> Result<(), TimedOut> {
-        self.outgoing.handle_timeout(now, Some(rx.received()), tx)
+        self.outgoing.handle_timeout(now, traffic(rx, tx))
     }
 
     /// The timeouts it was made with.
@@ -376,8 +379,11 @@ impl Connection {
     }
 
     #[cfg(feature = "std")]
-    pub(crate) fn unite(incoming: Incoming, outgoing: Outgoing) -> Self {
-        Self { incoming, outgoing }
+    pub(crate) fn unite(incoming: Incoming, mut outgoing: Outgoing) -> Self {
+        outgoing.restart_clock();
+        let mut united = Self { incoming, outgoing };
+        united.answer();
+        united
     }
 
     fn answer(&mut self) {
@@ -385,4 +391,8 @@ impl Connection {
             self.outgoing.answer(&mut self.incoming);
         }
     }
+}
+
+fn traffic(rx: &ReceiveBuffer, tx: &SendBuffer) -> Traffic {
+    Traffic { received: Some(rx.received()), sent: tx.sent(), queued: !tx.is_empty() }
 }

@@ -23,7 +23,7 @@ pub use head::Headers;
 
 /// Why an opening handshake fails.
 ///
-/// Where the client is at fault [`status`](Self::status) gives the answer for it.
+/// Where a client is at fault [`status`](Self::status) gives a server's answer for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HandshakeError {
@@ -69,6 +69,12 @@ pub enum HandshakeError {
     ExtensionNotOffered,
     /// The stream ended before the handshake did.
     UnexpectedEof,
+    /// The host of our request is no name or address with an optional port. Nothing was queued.
+    ForbiddenHost,
+    /// The target of our request is no path with an optional query. Nothing was queued.
+    ForbiddenTarget,
+    /// A subprotocol of ours is no token, stands there twice, or was not offered. Nothing was queued.
+    ForbiddenSubprotocol,
     /// A header field of ours has a name or a value that HTTP forbids. Nothing was queued.
     ForbiddenHeader,
     /// A header field of ours is one that the handshake itself writes. Nothing was queued.
@@ -78,7 +84,7 @@ pub enum HandshakeError {
 }
 
 impl HandshakeError {
-    /// The status with which a server answers; `None` where the client is not at fault.
+    /// The status with which a server answers; `None` where no client can be at fault.
     pub const fn status(self) -> Option<u16> {
         Some(match self {
             Self::MethodNotGet => 405,
@@ -99,10 +105,27 @@ impl HandshakeError {
             | Self::SubprotocolNotOffered
             | Self::ExtensionNotOffered
             | Self::UnexpectedEof
+            | Self::ForbiddenHost
+            | Self::ForbiddenTarget
+            | Self::ForbiddenSubprotocol
             | Self::ForbiddenHeader
             | Self::ReservedHeader
             | Self::ForbiddenStatus => return None,
         })
+    }
+
+    /// Whether the peer is at fault, and not what we wanted to send or the stream.
+    pub const fn is_peer_fault(self) -> bool {
+        !matches!(
+            self,
+            Self::UnexpectedEof
+                | Self::ForbiddenHost
+                | Self::ForbiddenTarget
+                | Self::ForbiddenSubprotocol
+                | Self::ForbiddenHeader
+                | Self::ReservedHeader
+                | Self::ForbiddenStatus
+        )
     }
 }
 
@@ -131,6 +154,11 @@ impl fmt::Display for HandshakeError {
             Self::SubprotocolNotOffered => "a subprotocol nobody offered (RFC 6455, section 4.1)",
             Self::ExtensionNotOffered => "an extension nobody offered (RFC 6455, section 4.1)",
             Self::UnexpectedEof => "the stream ended within the opening handshake",
+            Self::ForbiddenHost => "the host to ask is no name or address",
+            Self::ForbiddenTarget => "the target to ask for is no path",
+            Self::ForbiddenSubprotocol => {
+                "a subprotocol to be sent is no token, repeated or not offered"
+            }
             Self::ForbiddenHeader => "a header field to be sent has a forbidden name or value",
             Self::ReservedHeader => "a header field to be sent belongs to the handshake",
             Self::ForbiddenStatus => "the status of a refusal must be from 200 to 599",

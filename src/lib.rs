@@ -26,7 +26,8 @@
 //!
 //! // The client sends; what it queued is what the server reads.
 //! let transmit = client.send_text("안녕", &mut queue)?;
-//! rx.extend(&transmit.slices().concat());
+//! let bytes = transmit.slices().concat();
+//! assert_eq!(rx.extend(&bytes), bytes.len());
 //!
 //! // The server gets a message that lies in its receive buffer.
 //! assert_eq!(server.next_event(&mut rx)?, Some(Event::Text("안녕")));
@@ -107,6 +108,7 @@ pub use frame::{EncodedHeader, FrameHeader, Opcode};
 pub use mask::Mask;
 #[cfg(feature = "tokio")]
 pub use message::Message;
+pub use timing::Traffic;
 
 /// The README's examples, run as tests.
 #[cfg(all(doctest, feature = "tokio"))]

@@ -9,17 +9,16 @@ use core::time::Duration;
 use crate::config::Timeouts;
 use crate::error::TimedOut;
 
-/// What a connection looks like at some moment.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Observed {
-    /// Bytes that came since the start; `None` while nobody reads, when silence says nothing.
-    pub(crate) received: Option<u64>,
-    /// Bytes that went out since the start.
-    pub(crate) sent: u64,
-    /// Whether more is to go out.
-    pub(crate) queued: bool,
-    /// Whether our Close frame is sent or due.
-    pub(crate) closing: bool,
+/// What has moved by some moment; all that the deadlines depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes that came since the start, as [`ReceiveBuffer::received`](crate::ReceiveBuffer::received)
+    /// counts them; `None` while nobody reads, when silence says nothing.
+    pub received: Option<u64>,
+    /// Bytes that went out since the start, as [`SendBuffer::sent`](crate::SendBuffer::sent) counts them.
+    pub sent: u64,
+    /// Whether more is to go out, from the queue or from the stream's own buffer.
+    pub queued: bool,
 }
 
 #[derive(Debug)]
@@ -54,8 +53,8 @@ impl Timing {
     }
 
     /// The time at which to call [`handle`](Self::handle), if nothing happens until then.
-    pub(crate) fn poll(&mut self, now: Duration, seen: Observed) -> Option<Duration> {
-        self.observe(now, seen);
+    pub(crate) fn poll(&mut self, now: Duration, seen: Traffic, closing: bool) -> Option<Duration> {
+        self.observe(now, seen, closing);
         let Timeouts { keepalive, pong, close, send, .. } = self.timeouts;
         let stalled = deadline(self.stalled, send);
         let other = match (self.closing, self.pinged) {
@@ -72,8 +71,13 @@ impl Timing {
     /// # Errors
     ///
     /// The deadline that has passed.
-    pub(crate) fn handle(&mut self, now: Duration, seen: Observed) -> Result<bool, TimedOut> {
-        self.observe(now, seen);
+    pub(crate) fn handle(
+        &mut self,
+        now: Duration,
+        seen: Traffic,
+        closing: bool,
+    ) -> Result<bool, TimedOut> {
+        self.observe(now, seen, closing);
         let Timeouts { keepalive, pong, close, send, .. } = self.timeouts;
         let passed = |since, after| deadline(since, after).is_some_and(|deadline| deadline <= now);
         if passed(self.closing, close) {
@@ -95,13 +99,16 @@ impl Timing {
         Ok(ping)
     }
 
-    fn observe(&mut self, now: Duration, seen: Observed) {
+    fn observe(&mut self, now: Duration, seen: Traffic, closing: bool) {
         if let Some(received) = seen.received
             && (self.received != received || self.heard.is_none())
         {
             self.received = received;
-            self.heard = Some(now);
-            self.pinged = None;
+            self.hear(now);
+        }
+        // What had piled up goes out: the peer takes it, so it is alive.
+        if self.stalled.is_some() && self.sent != seen.sent {
+            self.hear(now);
         }
         if !seen.queued {
             self.stalled = None;
@@ -109,9 +116,14 @@ impl Timing {
             self.stalled = Some(now);
         }
         self.sent = seen.sent;
-        if seen.closing {
+        if closing {
             self.closing.get_or_insert(now);
         }
+    }
+
+    fn hear(&mut self, now: Duration) {
+        self.heard = Some(now);
+        self.pinged = None;
     }
 }
 
@@ -124,7 +136,7 @@ fn deadline(since: Option<Duration>, after: Option<Duration>) -> Option<Duration
 mod tests {
     use super::*;
 
-    const QUIET: Observed = Observed { received: Some(0), sent: 0, queued: false, closing: false };
+    const QUIET: Traffic = Traffic { received: Some(0), sent: 0, queued: false };
 
     fn secs(n: u64) -> Duration {
         Duration::from_secs(n)
@@ -137,62 +149,71 @@ mod tests {
     #[test]
     fn silence_is_asked_about_and_then_ends() {
         let mut timing = timing();
-        assert_eq!(timing.poll(secs(100), QUIET), Some(secs(130)));
-        assert_eq!(timing.handle(secs(129), QUIET), Ok(false));
-        assert_eq!(timing.handle(secs(130), QUIET), Ok(true));
-        assert_eq!(timing.poll(secs(130), QUIET), Some(secs(150)));
-        assert_eq!(timing.handle(secs(149), QUIET), Ok(false));
-        assert_eq!(timing.handle(secs(150), QUIET), Err(TimedOut::Pong));
+        assert_eq!(timing.poll(secs(100), QUIET, false), Some(secs(130)));
+        assert_eq!(timing.handle(secs(129), QUIET, false), Ok(false));
+        assert_eq!(timing.handle(secs(130), QUIET, false), Ok(true));
+        assert_eq!(timing.poll(secs(130), QUIET, false), Some(secs(150)));
+        assert_eq!(timing.handle(secs(149), QUIET, false), Ok(false));
+        assert_eq!(timing.handle(secs(150), QUIET, false), Err(TimedOut::Pong));
     }
 
     #[test]
     fn any_byte_is_a_sign_of_life() {
         let mut timing = timing();
-        timing.poll(secs(0), QUIET);
-        assert_eq!(timing.handle(secs(30), QUIET), Ok(true));
-        let seen = Observed { received: Some(1), ..QUIET };
+        timing.poll(secs(0), QUIET, false);
+        assert_eq!(timing.handle(secs(30), QUIET, false), Ok(true));
+        let seen = Traffic { received: Some(1), ..QUIET };
         assert_eq!(
-            timing.handle(secs(50), seen),
+            timing.handle(secs(50), seen, false),
             Ok(false),
             "it came before the deadline was looked at"
         );
-        assert_eq!(timing.poll(secs(50), seen), Some(secs(80)));
+        assert_eq!(timing.poll(secs(50), seen, false), Some(secs(80)));
     }
 
     #[test]
     fn a_peer_that_takes_a_byte_now_and_then_is_not_stalled() {
         let mut timing = timing();
-        let queued = |sent, received| Observed {
-            sent,
-            received: Some(received),
-            queued: true,
-            closing: false,
-        };
-        assert_eq!(timing.poll(secs(0), queued(0, 0)), Some(secs(30)));
-        assert_eq!(timing.handle(secs(29), queued(1, 1)), Ok(false));
-        assert_eq!(timing.handle(secs(58), queued(1, 2)), Ok(false));
-        assert_eq!(timing.poll(secs(58), queued(1, 2)), Some(secs(59)));
-        assert_eq!(timing.handle(secs(59), queued(1, 2)), Err(TimedOut::Send));
+        let queued = |sent, received| Traffic { sent, received: Some(received), queued: true };
+        assert_eq!(timing.poll(secs(0), queued(0, 0), false), Some(secs(30)));
+        assert_eq!(timing.handle(secs(29), queued(1, 1), false), Ok(false));
+        assert_eq!(timing.handle(secs(58), queued(1, 2), false), Ok(false));
+        assert_eq!(timing.poll(secs(58), queued(1, 2), false), Some(secs(59)));
+        assert_eq!(timing.handle(secs(59), queued(1, 2), false), Err(TimedOut::Send));
+    }
+
+    #[test]
+    fn a_peer_that_takes_what_had_piled_up_is_alive() {
+        let mut timing = timing();
+        let queued = |sent| Traffic { sent, queued: true, ..QUIET };
+        timing.poll(secs(0), queued(0), false);
+        for now in (20..200).step_by(20) {
+            assert_eq!(timing.handle(secs(now), queued(now), false), Ok(false));
+        }
+        assert_eq!(timing.poll(secs(180), queued(180), false), Some(secs(210)));
+        // What goes out at once may just lie in some buffer: it says nothing.
+        timing.poll(secs(181), QUIET, false);
+        assert_eq!(timing.handle(secs(211), Traffic { sent: 999, ..QUIET }, false), Ok(true));
     }
 
     #[test]
     fn a_close_has_its_own_deadline_whatever_still_comes() {
         let mut timing = timing();
-        let closing = |received| Observed { received: Some(received), closing: true, ..QUIET };
-        assert_eq!(timing.poll(secs(5), closing(0)), Some(secs(15)));
-        assert_eq!(timing.poll(secs(14), closing(1_000)), Some(secs(15)));
-        assert_eq!(timing.handle(secs(15), closing(1_000)), Err(TimedOut::Close));
+        let seen = |received| Traffic { received: Some(received), ..QUIET };
+        assert_eq!(timing.poll(secs(5), seen(0), true), Some(secs(15)));
+        assert_eq!(timing.poll(secs(14), seen(1_000), true), Some(secs(15)));
+        assert_eq!(timing.handle(secs(15), seen(1_000), true), Err(TimedOut::Close));
     }
 
     #[test]
     fn silence_says_nothing_while_nobody_reads() {
         let mut timing = timing();
-        let unread = Observed { received: None, ..QUIET };
-        timing.poll(secs(0), QUIET);
-        assert_eq!(timing.poll(secs(1), unread), None);
-        assert_eq!(timing.handle(secs(1_000), unread), Ok(false));
-        assert_eq!(timing.handle(secs(1_000), QUIET), Ok(true), "now it is asked about");
-        assert_eq!(timing.handle(secs(2_000), unread), Ok(false));
+        let unread = Traffic { received: None, ..QUIET };
+        timing.poll(secs(0), QUIET, false);
+        assert_eq!(timing.poll(secs(1), unread, false), None);
+        assert_eq!(timing.handle(secs(1_000), unread, false), Ok(false));
+        assert_eq!(timing.handle(secs(1_000), QUIET, false), Ok(true), "now it is asked about");
+        assert_eq!(timing.handle(secs(2_000), unread, false), Ok(false));
     }
 
     #[test]
@@ -200,8 +221,8 @@ mod tests {
         let mut timeouts = Timeouts::default();
         (timeouts.keepalive, timeouts.close, timeouts.send) = (None, None, Some(Duration::MAX));
         let mut timing = Timing::new(&timeouts);
-        let all = Observed { received: Some(1), sent: 1, queued: true, closing: true };
-        assert_eq!(timing.poll(secs(1), all), None);
-        assert_eq!(timing.handle(secs(1_000_000), all), Ok(false));
+        let all = Traffic { received: Some(1), sent: 1, queued: true };
+        assert_eq!(timing.poll(secs(1), all, true), None);
+        assert_eq!(timing.handle(secs(1_000_000), all, true), Ok(false));
     }
 }

@@ -79,7 +79,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         let (incoming, outgoing) = parts.connection.split();
         let timer = Timer::new();
         let writer = Writer::new(parts.io, outgoing, parts.tx, timer.twin());
-        Self { reader: Reader { incoming, rx: parts.rx, timer }, writer }
+        let reader = Reader { incoming, rx: parts.rx, timer, has_told_error: false };
+        Self { reader, writer }
     }
 
     /// Takes the connection apart. Nothing is lost: what was not sent or not received is in the

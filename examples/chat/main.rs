@@ -84,10 +84,8 @@ async fn serve(stream: TcpStream, room: &Arc<Room>, config: &Config) -> sotong::
 /// no Origin.
 fn is_same_origin(request: &Request) -> bool {
     let Some(origin) = request.origin() else { return true };
-    let host = request.headers().text("host");
-    ["http://", "https://"]
-        .iter()
-        .any(|scheme| origin.strip_prefix(scheme).is_some_and(|site| Some(site) == host))
+    let is_ours = |scheme| origin.strip_prefix(scheme) == Some(request.host());
+    is_ours("http://") || is_ours("https://")
 }
 
 /// Has a guest until the guest leaves, or is sent away.

@@ -82,7 +82,7 @@ impl<S: Stream> Upgrade<S> {
                     Error::TimedOut(_) => server::refuse_late(&mut tx),
                     _ => {}
                 }
-                opening.last_words(tx, config)?;
+                opening.last_words(tx, config).ok(); // the cause is what matters
                 Err(error)
             }
         }
@@ -117,7 +117,7 @@ impl<S: Stream> Upgrade<S> {
                     Some(_) => server::refuse(error, &mut tx),
                     None => self.request.reject(500, &[], b"", &mut tx)?,
                 }
-                self.opening.last_words(tx, &self.config)?;
+                self.opening.last_words(tx, &self.config).ok(); // the cause is what matters
                 Err(error.into())
             }
         }
@@ -204,7 +204,7 @@ impl<S: Stream> Opening<S> {
         self.deadline_from_now(config.timeouts.handshake);
         self.write(&mut tx)?;
         self.deadline_from_now(config.timeouts.close);
-        if self.io.shut_down().is_ok() {
+        if self.io.shut_down().unwrap_or(false) {
             let mut scratch = [0; 1024];
             loop {
                 let read = self.io.read(&mut scratch);

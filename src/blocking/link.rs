@@ -2,25 +2,30 @@
 //! [`WebSocket`](super::WebSocket) and the halves of one share it.
 
 use std::io::{self, ErrorKind, IoSlice, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::adapter::{Error, Result};
 use crate::buffer::{ReceiveBuffer, SendBuffer, Transmit};
 use crate::connection::{Chunk, Event, Incoming, Outgoing, Transport};
-use crate::error::ProtocolError;
+use crate::error::{ProtocolError, TimedOut};
+use crate::timing::Traffic;
 
-/// How the loop gets at the stream and at the writing half, which may be shared with another
-/// thread.
+/// How the loop gets at the stream and at the writing half, which may be shared with another thread.
 pub(super) trait Link {
+    fn clock(&self) -> Clock;
+
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize>;
 
     /// Runs `f` with the writing half; never while anything is written.
-    fn with_writer<T>(&mut self, f: impl FnOnce(&mut Outgoing, &mut SendBuffer, &Clock) -> T) -> T;
+    fn with_writer<T>(&mut self, f: impl FnOnce(&mut Outgoing, &mut SendBuffer) -> T) -> T;
 
-    /// Writes what is queued.
-    fn flush(&mut self) -> Result<()>;
+    fn traffic(&self, received: Option<u64>) -> Traffic;
 
-    fn shut_down(&mut self);
+    /// Writes what is queued; `false` if another thread is writing, and takes it along.
+    fn flush(&mut self) -> Result<bool>;
+
+    /// Shuts the writing direction down; `false` if the stream cannot.
+    fn shut_down(&mut self) -> bool;
 }
 
 /// The reading half.
@@ -59,60 +64,51 @@ impl Reader {
 
     /// Whether there is something to lend; `false` once the connection is closed.
     fn wait(&mut self, link: &mut impl Link, advance: Advance) -> Result<bool> {
+        let mut has_waited = false;
         loop {
-            let found = advance(&mut self.incoming, &mut self.rx)
-                .map_err(|e| fail(e, &mut self.incoming, link))?;
-            if found && !self.incoming.is_closed() {
-                return Ok(true);
-            }
-            link.with_writer(|outgoing, _, _| outgoing.answer(&mut self.incoming));
-            // Our Close leaves before theirs is handed over: the caller may drop everything then.
-            flush(link)?;
-            if found {
-                return Ok(true);
-            }
-            if link.with_writer(|outgoing, _, _| outgoing.transport()) != Transport::Keep {
-                linger(&mut self.incoming, link);
-                return Ok(false);
-            }
-            if self.fill(link)? == 0 {
-                link.with_writer(|outgoing, _, _| outgoing.end());
-                self.incoming.handle_eof()?;
-                return Ok(false);
-            }
-        }
-    }
-
-    /// Reads what fits, and looks at the time whenever the stream lets it.
-    fn fill(&mut self, link: &mut impl Link) -> Result<usize> {
-        loop {
-            let read = link.read(self.rx.spare());
-            self.rx.filled(*read.as_ref().unwrap_or(&0));
-            let received = Some(self.rx.received());
-            let paused = link.with_writer(|outgoing, tx, clock| {
-                let paused = clock.pause(read);
-                match &paused {
-                    Err(Error::Io(error)) if error.kind() != ErrorKind::WouldBlock => {
-                        outgoing.end()
+            match advance(&mut self.incoming, &mut self.rx) {
+                Ok(false) => {}
+                Ok(true) => {
+                    if self.incoming.is_closed() {
+                        // Our Close leaves before theirs is handed over: the caller may drop
+                        // everything then. If it cannot leave, the next call tells.
+                        write_replies(&mut self.incoming, link).ok();
                     }
-                    _ => clock.check(outgoing, received, tx)?,
+                    return Ok(true);
                 }
-                paused
-            })?;
-            if let Some(n) = paused {
-                return Ok(n);
+                Err(_) => return self.end(link),
             }
-            flush(link)?; // a ping may have become due
+            match write_replies(&mut self.incoming, link) {
+                // What has come is still handed over: reading tells how the stream ended.
+                Ok(()) | Err(Error::Io(_)) => {}
+                Err(error) => return Err(error),
+            }
+            if has_waited {
+                check(link, Some(self.rx.received()))?;
+            }
+            if link.with_writer(|outgoing, _| outgoing.transport()) != Transport::Keep {
+                return self.end(link);
+            }
+            self.rx.shrink();
+            let read = link.read(self.rx.spare());
+            match link.clock().pause(read) {
+                Ok(Some(0)) => return self.end(link),
+                Ok(Some(n)) => self.rx.filled(n),
+                Ok(None) => {}
+                Err(error) => {
+                    link.with_writer(|outgoing, _| outgoing.end());
+                    return Err(error);
+                }
+            }
+            has_waited = true;
         }
     }
-}
 
-/// Writes what is queued. If it cannot be written, what has come is still handed over: reading
-/// tells how the stream ended.
-fn flush(link: &mut impl Link) -> Result<()> {
-    match link.flush() {
-        Err(Error::Io(_)) => Ok(()),
-        flushed => flushed,
+    /// Ends the connection; how it ended is the core's to say.
+    fn end(&mut self, link: &mut impl Link) -> Result<bool> {
+        linger(&mut self.incoming, link);
+        self.incoming.handle_eof()?;
+        Ok(false)
     }
 }
 
@@ -122,34 +118,49 @@ fn fail(error: ProtocolError, incoming: &mut Incoming, link: &mut impl Link) -> 
     error.into()
 }
 
-/// Writes what is queued, shuts down, and drops what comes until the stream ends or its time is
-/// over.
+fn write_replies(incoming: &mut Incoming, link: &mut impl Link) -> Result<()> {
+    link.with_writer(|outgoing, _| outgoing.answer(incoming));
+    link.flush().map(|_| ())
+}
+
+/// Writes what is queued, shuts down, and drops what comes until the stream ends or its time is over.
 ///
 /// Whatever fails here ends the wait; how the connection ended is known already.
 fn linger(incoming: &mut Incoming, link: &mut impl Link) {
     let mut scratch = [0; 4096];
     loop {
-        let transport = link.with_writer(|outgoing, tx, _| {
-            outgoing.answer(incoming);
-            outgoing.poll_transmit(tx);
-            outgoing.transport()
-        });
-        if matches!(transport, Transport::Close | Transport::Keep) || link.flush().is_err() {
-            break;
-        }
-        if transport == Transport::ShutDown {
-            link.shut_down();
+        link.with_writer(|outgoing, _| outgoing.answer(incoming));
+        let Ok(all_written) = link.flush() else { break };
+        match link.with_writer(|outgoing, _| outgoing.transport()) {
+            Transport::Close | Transport::Keep => break,
+            // Without a way to say that this is the end, nobody ever answers it.
+            Transport::ShutDown if all_written && !link.shut_down() => break,
+            Transport::ShutDown | Transport::AwaitEof => {}
         }
         let read = link.read(&mut scratch);
-        let go_on = link.with_writer(|outgoing, tx, clock| {
-            !matches!(clock.pause(read), Ok(Some(0)) | Err(_))
-                && clock.check(outgoing, None, tx).is_ok()
-        });
-        if !go_on {
+        if matches!(link.clock().pause(read), Ok(Some(0)) | Err(_)) || check(link, None).is_err() {
             break;
         }
     }
-    link.with_writer(|outgoing, _, _| outgoing.end());
+    link.with_writer(|outgoing, _| outgoing.end());
+}
+
+/// Does what is due by now.
+fn check(link: &mut impl Link, received: Option<u64>) -> Result<()> {
+    let (now, seen) = (link.clock().now(), link.traffic(received));
+    Ok(link.with_writer(|outgoing, _| check_time(outgoing, now, seen))?)
+}
+
+/// Does what is due at `now`.
+pub(super) fn check_time(
+    outgoing: &mut Outgoing,
+    now: Duration,
+    seen: Traffic,
+) -> Result<(), TimedOut> {
+    match outgoing.poll_timeout(now, seen) {
+        Some(deadline) if deadline <= now => outgoing.handle_timeout(now, seen),
+        _ => Ok(()),
+    }
 }
 
 impl Clock {
@@ -169,18 +180,8 @@ impl Clock {
         }
     }
 
-    /// Does what is due by now.
-    pub(super) fn check(
-        &self,
-        outgoing: &mut Outgoing,
-        received: Option<u64>,
-        tx: &SendBuffer,
-    ) -> Result<()> {
-        let now = self.epoch.elapsed();
-        match outgoing.poll_timeout(now, received, tx) {
-            Some(deadline) if deadline <= now => Ok(outgoing.handle_timeout(now, received, tx)?),
-            _ => Ok(()),
-        }
+    pub(super) fn now(&self) -> Duration {
+        self.epoch.elapsed()
     }
 }
 

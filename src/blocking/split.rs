@@ -1,19 +1,28 @@
 //! The two halves of a connection, each for one thread.
 //!
-//! The receiver unmasks and checks outside of any lock. Encoding takes a lock for a moment; writing
-//! takes another one, so that a peer that does not read holds up the sender alone: replies that
-//! come due meanwhile are queued, and whoever writes takes them along.
+//! The receiver unmasks and checks outside of any lock. Two locks guard the way out:
+//!
+//! ```text
+//!   sender ──┐           whoever sets is_writing
+//!            ├─► Queue ─────────► Out ─► stream
+//!   receiver ┘   (a moment)      (as long as writing takes)
+//! ```
+//!
+//! Encoding takes the queue for a moment. Who finds it with nobody writing takes what is queued over
+//! to `Out` and writes it; whoever comes meanwhile only queues, and the writer takes that along. So
+//! the receiver never waits for a sender whose peer does not read.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::link::{Clock, Link, Reader, write_some};
+use super::link::{Clock, Link, Reader, check_time, write_some};
 use super::{TryClone, WebSocket, Writer};
 use crate::adapter::Result;
 use crate::buffer::{SendBuffer, Transmit};
 use crate::close::CloseFrame;
 use crate::connection::{Chunk, Event, Outgoing, Payload, Prepared, State};
 use crate::error::SendError;
+use crate::timing::Traffic;
 
 impl<S: TryClone> WebSocket<S> {
     /// Splits the connection into halves that work from two threads.
@@ -26,8 +35,8 @@ impl<S: TryClone> WebSocket<S> {
     /// The stream has no second handle.
     pub fn split(self) -> Result<(Receiver<S>, Sender<S>)> {
         let read = self.writer.io.try_clone()?;
-        let Writer { io, outgoing, tx, clock, shut_down } = self.writer;
-        let queue = Queue { outgoing, tx, is_writing: false, shut_down };
+        let Writer { io, outgoing, tx, clock, has_shut_down } = self.writer;
+        let queue = Queue { outgoing, tx, sent: 0, in_flight: 0, is_writing: false, has_shut_down };
         let out = Out { io, tx: SendBuffer::new() };
         let shared = Arc::new(Shared {
             queue: Mutex::new(queue),
@@ -74,8 +83,12 @@ struct Shared<S> {
 struct Queue {
     outgoing: Outgoing,
     tx: SendBuffer,
+    /// Bytes that went out since the split.
+    sent: u64,
+    /// Bytes that have left `tx` and are being written.
+    in_flight: usize,
     is_writing: bool,
-    shut_down: bool,
+    has_shut_down: bool,
 }
 
 /// Where bytes go that have left the queue.
@@ -85,26 +98,35 @@ struct Out<S> {
     tx: SendBuffer,
 }
 
+impl Queue {
+    fn traffic(&self, received: Option<u64>) -> Traffic {
+        let queued = self.in_flight > 0 || !self.tx.is_empty();
+        Traffic { received, sent: self.sent, queued }
+    }
+}
+
 impl<S: TryClone> Shared<S> {
-    /// Writes what is queued, and what is queued meanwhile. If another thread is writing it takes
-    /// this along: `wait` until it has.
-    fn flush(&self, wait: bool) -> Result<()> {
+    /// Writes what is queued, and what is queued meanwhile. `false` if another thread is writing and
+    /// this one is not to `wait` for it.
+    fn flush(&self, wait: bool) -> Result<bool> {
         let mut queue = lock(&self.queue);
         while queue.is_writing {
             if !wait {
-                return Ok(());
+                return Ok(false);
             }
             queue = self.written.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         let mut out = lock(&self.out);
         loop {
-            let Queue { outgoing, tx, .. } = &mut *queue;
+            let Queue { outgoing, tx, in_flight, .. } = &mut *queue;
             outgoing.poll_transmit(tx);
             if out.tx.is_empty() {
                 std::mem::swap(tx, &mut out.tx);
+                *in_flight = out.tx.len();
             }
             if out.tx.is_empty() {
-                return Ok(out.io.flush()?);
+                out.io.flush()?;
+                return Ok(true);
             }
             queue.is_writing = true;
             drop(queue);
@@ -119,8 +141,12 @@ impl<S: TryClone> Shared<S> {
     fn write(&self, out: &mut Out<S>) -> Result<()> {
         while !out.tx.is_empty() {
             let written = write_some(&mut out.io, &mut out.tx.transmit());
-            self.clock.pause(written)?;
-            self.clock.check(&mut lock(&self.queue).outgoing, None, &out.tx)?;
+            let n = self.clock.pause(written)?.unwrap_or(0);
+            let mut queue = lock(&self.queue);
+            queue.sent += n as u64;
+            queue.in_flight = out.tx.len();
+            let seen = queue.traffic(None);
+            check_time(&mut queue.outgoing, self.clock.now(), seen)?;
         }
         Ok(())
     }
@@ -132,24 +158,31 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<S: TryClone> Link for End<S> {
+    fn clock(&self) -> Clock {
+        self.shared.clock
+    }
+
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.read.read(buf)
     }
 
-    fn with_writer<T>(&mut self, f: impl FnOnce(&mut Outgoing, &mut SendBuffer, &Clock) -> T) -> T {
+    fn with_writer<T>(&mut self, f: impl FnOnce(&mut Outgoing, &mut SendBuffer) -> T) -> T {
         let Queue { outgoing, tx, .. } = &mut *lock(&self.shared.queue);
-        f(outgoing, tx, &self.shared.clock)
+        f(outgoing, tx)
     }
 
-    fn flush(&mut self) -> Result<()> {
+    fn traffic(&self, received: Option<u64>) -> Traffic {
+        lock(&self.shared.queue).traffic(received)
+    }
+
+    fn flush(&mut self) -> Result<bool> {
         self.shared.flush(false)
     }
 
-    fn shut_down(&mut self) {
-        if !std::mem::replace(&mut lock(&self.shared.queue).shut_down, true) {
-            // The stream may have ended meanwhile; then there is nothing to shut down.
-            let _: io::Result<()> = self.read.shut_down();
-        }
+    fn shut_down(&mut self) -> bool {
+        let mut queue = lock(&self.shared.queue);
+        queue.has_shut_down = queue.has_shut_down || self.read.shut_down().unwrap_or(false);
+        queue.has_shut_down
     }
 }
 
@@ -274,7 +307,7 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn flush(&mut self) -> Result<()> {
-        self.shared.flush(true)
+        self.shared.flush(true).map(|_| ())
     }
 
     fn feed<'p>(
@@ -284,17 +317,16 @@ impl<S: TryClone> Sender<S> {
             &'t mut SendBuffer,
         ) -> Result<Transmit<'t, 'p>, SendError>,
     ) -> Result<()> {
-        if self.has_no_room() {
-            self.flush()?;
+        loop {
+            {
+                let Queue { outgoing, tx, .. } = &mut *lock(&self.shared.queue);
+                outgoing.poll_transmit(tx);
+                if !outgoing.is_full(tx) {
+                    encode(outgoing, tx)?.queue();
+                    return Ok(());
+                }
+            }
+            self.shared.flush(true)?;
         }
-        let Queue { outgoing, tx, .. } = &mut *lock(&self.shared.queue);
-        encode(outgoing, tx)?.queue();
-        Ok(())
-    }
-
-    fn has_no_room(&self) -> bool {
-        let Queue { outgoing, tx, .. } = &mut *lock(&self.shared.queue);
-        outgoing.poll_transmit(tx);
-        outgoing.is_full(tx)
     }
 }

@@ -21,14 +21,14 @@ pub trait Stream: Read + Write {
         Ok(false)
     }
 
-    /// Shuts the writing direction down: the peer sees the end of the stream, and may go on
-    /// sending.
+    /// Shuts the writing direction down: the peer sees the end of the stream, and may go on sending.
+    /// `false` if the stream cannot; then it is dropped without waiting for what the peer still sends.
     ///
     /// # Errors
     ///
     /// The stream failed, or had ended before.
-    fn shut_down(&mut self) -> io::Result<()> {
-        Ok(())
+    fn shut_down(&mut self) -> io::Result<bool> {
+        Ok(false)
     }
 }
 
@@ -51,8 +51,8 @@ impl Stream for TcpStream {
         Ok(tick.is_some())
     }
 
-    fn shut_down(&mut self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
+    fn shut_down(&mut self) -> io::Result<bool> {
+        self.shutdown(Shutdown::Write).map(|()| true)
     }
 }
 
@@ -74,8 +74,8 @@ mod unix {
             Ok(tick.is_some())
         }
 
-        fn shut_down(&mut self) -> io::Result<()> {
-            self.shutdown(Shutdown::Write)
+        fn shut_down(&mut self) -> io::Result<bool> {
+            self.shutdown(Shutdown::Write).map(|()| true)
         }
     }
 

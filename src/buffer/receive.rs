@@ -21,7 +21,7 @@ use core::ops::Range;
 /// Read into [`spare`](Self::spare) and say how much came with [`filled`](Self::filled), or copy
 /// bytes in with [`extend`](Self::extend); then ask the connection for events. Memory is taken at
 /// the first read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ReceiveBuffer {
     storage: Vec<u8>,
     kept: Range<usize>,
@@ -38,7 +38,14 @@ impl ReceiveBuffer {
 
     /// A buffer that takes `capacity` bytes at a time (at least 512).
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { capacity: capacity.max(Self::MIN_CAPACITY), ..Self::default() }
+        Self {
+            storage: Vec::new(),
+            kept: 0..0,
+            unparsed: 0..0,
+            missing: 0,
+            capacity: capacity.max(Self::MIN_CAPACITY),
+            received: 0,
+        }
     }
 
     /// The place to read into: never empty, unless as much as the capacity waits to be looked at.
@@ -68,6 +75,7 @@ impl ReceiveBuffer {
     }
 
     /// Copies as many of `bytes` as there is room for, and says how many those are.
+    #[must_use = "not all bytes may have fitted"]
     pub fn extend(&mut self, bytes: &[u8]) -> usize {
         let spare = self.spare();
         let n = bytes.len().min(spare.len());
@@ -99,6 +107,13 @@ impl ReceiveBuffer {
     /// Gives the memory back if nothing is held, as while a connection is idle.
     pub fn release(&mut self) {
         drop(self.detach());
+    }
+
+    /// Gives memory beyond the capacity back if nothing is held, as after a large message.
+    pub fn shrink(&mut self) {
+        if self.storage.len() > self.capacity {
+            self.release();
+        }
     }
 
     /// Whether it has no memory at the moment.
@@ -183,9 +198,9 @@ impl ReceiveBuffer {
         let held = self.kept.len() + self.unparsed.len();
         let size = self.storage.len();
         if size == 0 || self.kept.len() > size / 2 {
-            // Twice what a message has brought so far, but not more than it lacks and the next
-            // read.
-            let needed = self.missing.saturating_add(held + self.capacity);
+            // Twice what a message has brought so far, but not more than its frame lacks and the next
+            // read. Between fragments nobody knows what comes; then half as much again.
+            let needed = self.missing.max(held / 2).saturating_add(held + self.capacity);
             let mut larger = vec![0; needed.min(size * 2).max(self.capacity)];
             larger[..self.kept.len()].copy_from_slice(self.kept());
             larger[self.kept.len()..held].copy_from_slice(self.unparsed());
@@ -227,7 +242,7 @@ mod tests {
     #[test]
     fn fragments_are_joined_over_what_lies_between_them() {
         let mut rx = ReceiveBuffer::with_capacity(512);
-        rx.extend(b"..one..two");
+        assert_eq!(rx.extend(b"..one..two"), b"..one..two".len());
         rx.skip(2);
         rx.keep(3, 0);
         rx.skip(2);

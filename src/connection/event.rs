@@ -1,6 +1,7 @@
 //! What a connection hands over, and what it is given to send.
 
 use crate::close::CloseFrame;
+use crate::frame::Opcode;
 
 /// Something that came: a whole message, or a control frame.
 ///
@@ -64,6 +65,14 @@ pub enum Payload<'p> {
 }
 
 impl<'p> Payload<'p> {
+    /// The opcode of a frame that begins with it.
+    pub(crate) const fn opcode(self) -> Opcode {
+        match self {
+            Self::Text(_) => Opcode::Text,
+            Self::Binary(_) => Opcode::Binary,
+        }
+    }
+
     /// The payload as it goes on the wire, before masking.
     pub const fn as_bytes(self) -> &'p [u8] {
         match self {

@@ -13,7 +13,7 @@ use crate::config::{Config, Timeouts};
 use crate::error::{ProtocolError, SendError, TimedOut};
 use crate::frame::{FrameHeader, Opcode};
 use crate::mask::Mask;
-use crate::timing::{Observed, Timing};
+use crate::timing::{Timing, Traffic};
 
 /// The writing half of a connection, for one thread; see
 /// [`Connection::split`](crate::Connection::split).
@@ -69,7 +69,7 @@ impl Outgoing {
         self.check_open(tx)?;
         self.check_no_message()?;
         let message = message.into();
-        self.frame(true, opcode_of(message), message.as_bytes(), tx)
+        self.frame(true, message.opcode(), message.as_bytes(), tx)
     }
 
     /// As [`Connection::send_fragment`](crate::Connection::send_fragment).
@@ -85,7 +85,7 @@ impl Outgoing {
     ) -> Result<Transmit<'t, 'p>, SendError> {
         self.check_open(tx)?;
         let payload = payload.into();
-        let began_with = opcode_of(payload);
+        let began_with = payload.opcode();
         let opcode = match self.open {
             None => began_with,
             Some(open) if open == began_with => Opcode::Continuation,
@@ -190,13 +190,15 @@ impl Outgoing {
     ///
     /// Without randomness for a masking key what is due stays due.
     pub fn poll_transmit(&mut self, tx: &mut SendBuffer) {
-        if self.close_sent {
+        // "Unless it already received a Close frame" every ping is answered (5.5.2), behind our Close too.
+        if self.close_sent && self.reply.ending().is_some() {
             return;
         }
         if !self.is_full(tx) {
             self.queue_pong_and_ping(tx);
         }
         let code = match self.reply.ending() {
+            _ if self.close_sent => return,
             None | Some(Ending::Failed(ProtocolError::UnexpectedEof)) => return,
             Some(Ending::Closed(code)) => code,
             Some(Ending::Failed(error)) => Some(error.close_code()),
@@ -227,40 +229,38 @@ impl Outgoing {
         }
     }
 
-    /// As [`Connection::poll_timeout`](crate::Connection::poll_timeout); `received` counts the
-    /// bytes that have come, [`ReceiveBuffer::received`](crate::ReceiveBuffer::received), and
-    /// is `None` if the caller waits without reading.
-    pub fn poll_timeout(
-        &mut self,
-        now: Duration,
-        received: Option<u64>,
-        tx: &SendBuffer,
-    ) -> Option<Duration> {
-        let seen = self.observed(received, tx);
-        self.timing.poll(now, seen)
+    /// As [`Connection::poll_timeout`](crate::Connection::poll_timeout), from what the caller has counted.
+    pub fn poll_timeout(&mut self, now: Duration, seen: Traffic) -> Option<Duration> {
+        let closing = self.is_closing();
+        self.timing.poll(now, seen, closing)
     }
 
-    /// As [`Connection::handle_timeout`](crate::Connection::handle_timeout).
+    /// As [`Connection::handle_timeout`](crate::Connection::handle_timeout), from what the caller has
+    /// counted.
     ///
     /// # Errors
     ///
     /// As there.
-    pub fn handle_timeout(
-        &mut self,
-        now: Duration,
-        received: Option<u64>,
-        tx: &SendBuffer,
-    ) -> Result<(), TimedOut> {
-        let seen = self.observed(received, tx);
-        match self.timing.handle(now, seen) {
-            Ok(ping) => self.keepalive_due |= ping,
+    pub fn handle_timeout(&mut self, now: Duration, seen: Traffic) -> Result<(), TimedOut> {
+        let closing = self.is_closing();
+        match self.timing.handle(now, seen, closing) {
+            Ok(ping) => {
+                self.keepalive_due |= ping;
+                Ok(())
+            }
             Err(error) => {
-                let over = self.state() == State::Closed && tx.is_empty();
+                // The closing handshake was complete, and only the end of the stream was waited for.
+                let is_complete = self.state() == State::Closed && !seen.queued;
                 self.ended = true;
-                return if over { Ok(()) } else { Err(error) };
+                if is_complete { Ok(()) } else { Err(error) }
             }
         }
-        Ok(())
+    }
+
+    /// Forgets all times: the caller's epoch is another one from now on.
+    #[cfg(feature = "std")]
+    pub(super) fn restart_clock(&mut self) {
+        self.timing = Timing::new(self.timing.timeouts());
     }
 
     pub(super) fn timeouts(&self) -> &Timeouts {
@@ -276,19 +276,11 @@ impl Outgoing {
         self.close_sent || self.reply.ending().is_some() || self.ended
     }
 
-    fn observed(&self, received: Option<u64>, tx: &SendBuffer) -> Observed {
-        let (sent, queued) = (tx.sent(), !tx.is_empty());
-        Observed { received, sent, queued, closing: self.is_closing() }
-    }
-
     fn queue_pong_and_ping(&mut self, tx: &mut SendBuffer) {
-        if self.reply.pong().is_some() {
-            let reply = core::mem::take(&mut self.reply);
-            let sent = self.control(Opcode::Pong, reply.pong().unwrap_or_default(), tx);
-            self.reply = reply;
-            if sent.is_ok() {
-                self.reply.pong_is_done();
-            }
+        if let Some(ping) = self.reply.pong()
+            && self.control(Opcode::Pong, ping, tx).is_ok()
+        {
+            self.reply.pong_is_done();
         }
         if self.keepalive_due && !self.is_closing() {
             self.keepalive_due = self.control(Opcode::Ping, &[], tx).is_err();
@@ -348,12 +340,5 @@ impl Outgoing {
             return Ok(tx.transmit());
         }
         Ok(tx.transmit_with(payload))
-    }
-}
-
-fn opcode_of(payload: Payload<'_>) -> Opcode {
-    match payload {
-        Payload::Text(_) => Opcode::Text,
-        Payload::Binary(_) => Opcode::Binary,
     }
 }

@@ -34,10 +34,7 @@ impl Prepared {
     /// Encodes a message.
     pub fn new<'p>(message: impl Into<Payload<'p>>) -> Self {
         let message = message.into();
-        let opcode = match message {
-            Payload::Text(_) => Opcode::Text,
-            Payload::Binary(_) => Opcode::Binary,
-        };
+        let opcode = message.opcode();
         let payload = message.as_bytes();
         let payload_len = payload.len() as u64;
         let header =

@@ -14,8 +14,9 @@
 //! let mut handshake = Handshake::start(&request, &config, nonce, keys, &mut tx)?;
 //! assert!(tx.transmit().slices()[0].starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
 //!
-//! rx.extend(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-//!     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+//! let bytes = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+//!     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+//! assert_eq!(rx.extend(bytes), bytes.len());
 //! match handshake.receive(&mut rx)?.expect("the head is complete") {
 //!     Outcome::Open(conn, response) => assert_eq!(response.status(), 101),
 //!     Outcome::Refused(response) => panic!("{} {:?}", response.status(), response.body()),
@@ -62,14 +63,14 @@ impl Default for Request<'_> {
 impl Request<'_> {
     fn check(&self) -> Result<(), HandshakeError> {
         if !is_host(self.host) {
-            return Err(HandshakeError::BadHost);
+            return Err(HandshakeError::ForbiddenHost);
         }
         if !is_origin_form(self.target) {
-            return Err(HandshakeError::BadTarget);
+            return Err(HandshakeError::ForbiddenTarget);
         }
         for (i, name) in self.subprotocols.iter().enumerate() {
             if !is_token(name) || self.subprotocols[..i].contains(name) {
-                return Err(HandshakeError::BadSubprotocols);
+                return Err(HandshakeError::ForbiddenSubprotocol);
             }
         }
         if !self.origin.is_none_or(is_field_value) {
@@ -146,10 +147,9 @@ impl Handshake {
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::BadHost`], [`HandshakeError::BadTarget`],
-    /// [`HandshakeError::BadSubprotocols`], [`HandshakeError::ForbiddenHeader`],
-    /// [`HandshakeError::ReservedHeader`] for a request that must not be sent. Nothing was
-    /// queued.
+    /// [`HandshakeError::ForbiddenHost`], [`HandshakeError::ForbiddenTarget`],
+    /// [`HandshakeError::ForbiddenSubprotocol`], [`HandshakeError::ForbiddenHeader`],
+    /// [`HandshakeError::ReservedHeader`] for a request that must not be sent. Nothing was queued.
     pub fn start(
         request: &Request<'_>,
         config: &Config,
@@ -358,6 +358,9 @@ impl Body {
     }
 }
 
+/// The longest line before a chunk, in bytes: a size, and room for an extension.
+const MAX_CHUNK_LINE: usize = 256;
+
 /// The size of the next chunk; what is no chunk ends the body as an empty one does.
 fn next_chunk(begun: &mut bool, rx: &mut ReceiveBuffer) -> Option<u64> {
     let line_end = if *begun { 2 } else { 0 }; // that of the chunk before
@@ -368,7 +371,7 @@ fn next_chunk(begun: &mut bool, rx: &mut ReceiveBuffer) -> Option<u64> {
             *begun = true;
             Some(size)
         }
-        Ok(httparse::Status::Partial) if bytes.len() < rx.capacity() => None,
+        Ok(httparse::Status::Partial) if bytes.len() < MAX_CHUNK_LINE => None,
         _ => Some(0),
     }
 }

@@ -11,8 +11,9 @@
 //! let mut tx = SendBuffer::new();
 //! let mut handshake = Handshake::new(&config);
 //!
-//! rx.extend(b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-//!     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+//! let bytes = b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+//!     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+//! assert_eq!(rx.extend(bytes), bytes.len());
 //! let request = handshake.receive(&mut rx)?.expect("the head is complete");
 //! let conn = match request.target() {
 //!     "/chat" => request.accept(&Response::default(), &config, &mut tx)?,
@@ -99,13 +100,27 @@ impl Request {
 
     /// The target without authority and query, as `/chat`.
     pub fn path(&self) -> &str {
-        let path = self.origin_form();
-        path.split_once('?').map_or(path, |(path, _)| path)
+        let target = self.origin_form();
+        let path = target.split_once('?').map_or(target, |(path, _)| path);
+        if path.is_empty() { "/" } else { path }
     }
 
     /// What stands behind the `?` in the target.
     pub fn query(&self) -> Option<&str> {
         self.origin_form().split_once('?').map(|(_, query)| query)
+    }
+
+    /// The host that was asked, with its port if it is not the default one: that of an absolute target,
+    /// else the Host field (RFC 9112, section 3.2.2).
+    pub fn host(&self) -> &str {
+        let target = self.target();
+        match self.origin_form().len() {
+            whole if whole == target.len() => self.headers.text("host").unwrap_or_default(),
+            path => {
+                let start = target.find("://").map_or(0, |colon| colon + 3);
+                &target[start..target.len() - path]
+            }
+        }
     }
 
     /// The header fields.
@@ -149,7 +164,7 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// What [`upgrade`](Self::upgrade) says; [`HandshakeError::SubprotocolNotOffered`],
+    /// What [`upgrade`](Self::upgrade) says; [`HandshakeError::ForbiddenSubprotocol`],
     /// [`HandshakeError::ForbiddenHeader`] or [`HandshakeError::ReservedHeader`] for a response
     /// that must not be sent. Nothing was queued.
     pub fn accept(
@@ -163,7 +178,7 @@ impl Request {
         if let Some(chosen) = response.subprotocol
             && !self.subprotocols().any(|offered| offered == chosen)
         {
-            return Err(HandshakeError::SubprotocolNotOffered);
+            return Err(HandshakeError::ForbiddenSubprotocol);
         }
         let key = self.headers.get("sec-websocket-key").unwrap_or_default();
         tx.push(
@@ -200,7 +215,11 @@ impl Request {
         }
         push_status(status, tx);
         push_headers(headers, tx);
-        push_body("close", body, tx);
+        match status {
+            // These have no body, and say nothing of its length (RFC 9110, sections 8.6, 15.3.5, 15.4.5).
+            204 | 304 => tx.push(b"Connection: close\r\n\r\n"),
+            _ => push_body("close", body, tx),
+        }
         Ok(())
     }
 
@@ -208,7 +227,7 @@ impl Request {
         let target = self.target();
         match target.split_once("://") {
             Some((scheme, rest)) if !scheme.contains('/') => {
-                rest.find(['/', '?']).map_or("/", |start| &rest[start..])
+                rest.find(['/', '?']).map_or("", |start| &rest[start..])
             }
             _ => target,
         }

@@ -118,7 +118,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
                     Error::TimedOut(_) => server::refuse_late(&mut tx),
                     _ => {}
                 }
-                finish(io, tx, config).await?;
+                finish(io, tx, config).await.ok(); // the cause is what matters
                 Err(error)
             }
         }
@@ -156,7 +156,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
                     Some(_) => server::refuse(error, &mut tx),
                     None => self.request.reject(500, &[], b"", &mut tx)?,
                 }
-                finish(self.io, tx, &self.config).await?;
+                finish(self.io, tx, &self.config).await.ok(); // the cause is what matters
                 Err(error.into())
             }
         }

@@ -18,7 +18,8 @@ use super::pool;
 use crate::adapter::Result;
 use crate::buffer::{ReceiveBuffer, SendBuffer, Transmit};
 use crate::connection::{Chunk, Event, Incoming, Outgoing, State, Transport};
-use crate::error::{ProtocolError, SendError};
+use crate::error::{ProtocolError, SendError, TimedOut};
+use crate::timing::Traffic;
 
 /// How the loop gets at the stream and at the writing half, which may be shared with another task.
 pub(super) trait Link {
@@ -40,6 +41,8 @@ pub(super) struct Reader {
     pub(super) incoming: Incoming,
     pub(super) rx: ReceiveBuffer,
     pub(super) timer: Timer,
+    /// Whether the error that ended the connection was an item of the stream.
+    pub(super) has_told_error: bool,
 }
 
 /// The writing half, and what it writes to.
@@ -62,7 +65,7 @@ impl Reader {
         if !self.wait(link, Incoming::advance).await? {
             return Ok(None);
         }
-        let Self { incoming, rx, timer } = self;
+        let Self { incoming, rx, timer, .. } = self;
         match incoming.next_event(rx) {
             Ok(event) => Ok(event),
             Err(error) => Err(fail(error, incoming, timer, link).await),
@@ -73,7 +76,7 @@ impl Reader {
         if !self.wait(link, Incoming::advance_chunk).await? {
             return Ok(None);
         }
-        let Self { incoming, rx, timer } = self;
+        let Self { incoming, rx, timer, .. } = self;
         match incoming.next_chunk(rx) {
             Ok(chunk) => Ok(chunk),
             Err(error) => Err(fail(error, incoming, timer, link).await),
@@ -91,52 +94,36 @@ impl Reader {
         advance: Advance,
         cx: &mut Context<'_>,
     ) -> Poll<Result<bool>> {
+        let mut has_read = false;
         loop {
             match advance(&mut self.incoming, &mut self.rx) {
-                Ok(true) => {
-                    if self.incoming.is_closed() {
-                        // Our Close leaves before theirs is handed over: the caller may drop
-                        // everything then.
-                        ready!(self.poll_close(link, cx))?;
-                    }
+                Ok(false) => {}
+                Ok(true) if self.incoming.is_closed() => {
+                    // Our Close leaves before theirs is handed over: the caller may drop everything
+                    // then. If it cannot leave, the next call tells.
+                    ready!(self.poll_flush(link, cx)).ok();
                     return Poll::Ready(Ok(true));
                 }
-                Ok(false) => {}
-                Err(error) => {
-                    ready!(poll_linger(&mut self.incoming, &mut self.timer, link, cx));
-                    return Poll::Ready(Err(error.into()));
-                }
+                Ok(true) => return Poll::Ready(Ok(true)),
+                Err(_) => return self.poll_end(link, cx),
             }
-            let transport = link.with_writer(cx, |writer, cx| {
-                writer.outgoing.answer(&mut self.incoming);
-                // What cannot be written yet is waited for below, together with what comes. If it
-                // cannot be written at all, what has come is still handed over:
-                // reading tells how the stream ended.
-                let _: Poll<io::Result<()>> = writer.poll_write_queue(cx);
-                writer.outgoing.transport()
-            });
-            if transport != Transport::Keep {
-                ready!(poll_linger(&mut self.incoming, &mut self.timer, link, cx));
-                return Poll::Ready(Ok(false));
+            match link.with_writer(cx, |writer, cx| writer.poll_replies(&mut self.incoming, cx)) {
+                (State::Open, _) => {}
+                (_, Transport::Keep) => {
+                    // The deadline of a close holds even if the peer never pauses.
+                    if has_read && let Poll::Ready(timed) = self.poll_timeout(link, cx) {
+                        timed?;
+                    }
+                }
+                _ => return self.poll_end(link, cx),
             }
             match self.poll_fill(link, cx) {
                 Poll::Ready(Ok(0)) => {
                     // The peer may still read; if not, writing fails soon enough.
-                    let flushed = link.with_writer(cx, |writer, cx| writer.poll_flush(cx));
-                    let _: Result<()> = ready!(flushed);
-                    link.with_writer(cx, |writer, _| writer.outgoing.end());
-                    return Poll::Ready(
-                        self.incoming.handle_eof().map(|()| false).map_err(Into::into),
-                    );
+                    ready!(self.poll_flush(link, cx)).ok();
+                    return self.poll_end(link, cx);
                 }
-                Poll::Ready(Ok(_)) => {
-                    // The deadline of a close holds even if the peer never pauses.
-                    let closing =
-                        link.with_writer(cx, |writer, _| writer.outgoing.state() != State::Open);
-                    if closing && let Poll::Ready(timed) = self.poll_timeout(link, cx) {
-                        timed?;
-                    }
-                }
+                Poll::Ready(Ok(_)) => has_read = true,
                 Poll::Ready(Err(error)) => {
                     link.with_writer(cx, |writer, _| writer.outgoing.end());
                     return Poll::Ready(Err(error.into()));
@@ -144,6 +131,12 @@ impl Reader {
                 Poll::Pending => ready!(self.poll_timeout(link, cx))?,
             }
         }
+    }
+
+    /// Ends the connection; how it ended is the core's to say.
+    fn poll_end<L: Link>(&mut self, link: &mut L, cx: &mut Context<'_>) -> Poll<Result<bool>> {
+        ready!(poll_linger(&mut self.incoming, &mut self.timer, link, cx));
+        Poll::Ready(self.incoming.handle_eof().map(|()| false).map_err(Into::into))
     }
 
     /// Reads what fits; nothing is held while there is nothing to read.
@@ -163,13 +156,10 @@ impl Reader {
         polled.map_ok(|()| n)
     }
 
-    fn poll_close<L: Link>(&mut self, link: &mut L, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    fn poll_flush<L: Link>(&mut self, link: &mut L, cx: &mut Context<'_>) -> Poll<Result<()>> {
         link.with_writer(cx, |writer, cx| {
             writer.outgoing.answer(&mut self.incoming);
-            match ready!(writer.poll_flush(cx)) {
-                Err(crate::Error::Io(_)) => Poll::Ready(Ok(())),
-                flushed => Poll::Ready(flushed),
-            }
+            writer.poll_flush(cx)
         })
     }
 
@@ -178,9 +168,9 @@ impl Reader {
         let received = Some(self.rx.received());
         let timer = &mut self.timer;
         link.with_writer(cx, |writer, cx| {
-            let Writer { outgoing, tx, .. } = writer;
-            tx.release();
-            timer.poll(outgoing, received, tx, cx)
+            writer.tx.release();
+            let seen = writer.traffic(received);
+            timer.poll(&mut writer.outgoing, seen, cx)
         })
     }
 }
@@ -196,8 +186,7 @@ async fn fail<L: Link>(
     error.into()
 }
 
-/// Writes what is queued, shuts down, and drops what comes until the stream ends or its time is
-/// over.
+/// Writes what is queued, shuts down, and drops what comes until the stream ends or its time is over.
 ///
 /// Whatever fails here ends the wait; how the connection ended is known already.
 fn poll_linger<L: Link>(
@@ -206,28 +195,26 @@ fn poll_linger<L: Link>(
     link: &mut L,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
-    let mut scratch = [0; 4096];
-    // A peer may send for ever: after so many reads others have their turn.
-    for _ in 0..64 {
-        let (transport, written) = link.with_writer(cx, |writer, cx| {
-            writer.outgoing.answer(incoming);
-            writer.poll_say_goodbye(cx)
+    // A peer may send for ever: after so many reads other tasks have their turn.
+    const READS: usize = 64;
+
+    for _ in 0..READS {
+        let goodbye = link.with_writer(cx, |writer, cx| writer.poll_say_goodbye(incoming, cx));
+        let dropped = poll_drop_input(link, cx);
+        let is_said = goodbye.is_ready();
+        let is_over = matches!(goodbye, Poll::Ready(Transport::Close | Transport::Keep))
+            || matches!(dropped, Poll::Ready(Ok(0)) if is_said)
+            || matches!(dropped, Poll::Ready(Err(_)));
+        let timed = link.with_writer(cx, |writer, cx| {
+            let seen = writer.traffic(None);
+            timer.poll(&mut writer.outgoing, seen, cx)
         });
-        if matches!(transport, Transport::Close | Transport::Keep) {
+        if is_over || matches!(timed, Poll::Ready(Err(_))) {
             link.with_writer(cx, |writer, _| writer.outgoing.end());
             return Poll::Ready(());
         }
-        let mut dropped = ReadBuf::new(&mut scratch);
-        let read = link.poll_read(cx, &mut dropped);
-        let at_end = read.is_ready() && dropped.filled().is_empty();
-        let timed = link
-            .with_writer(cx, |writer, cx| timer.poll(&mut writer.outgoing, None, &writer.tx, cx));
-        if at_end && written
-            || matches!(read, Poll::Ready(Err(_)))
-            || matches!(timed, Poll::Ready(Err(_)))
-        {
-            link.with_writer(cx, |writer, _| writer.outgoing.end());
-        } else if (read.is_pending() || at_end) && timed.is_pending() {
+        // At the end of the input only the output is waited for.
+        if !matches!(dropped, Poll::Ready(Ok(1..))) && timed.is_pending() {
             return Poll::Pending;
         }
     }
@@ -235,9 +222,17 @@ fn poll_linger<L: Link>(
     Poll::Pending
 }
 
+/// Reads and forgets; how many bytes those were.
+fn poll_drop_input<L: Link>(link: &mut L, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    let mut scratch = [0; 4096];
+    let mut dropped = ReadBuf::new(&mut scratch);
+    link.poll_read(cx, &mut dropped).map_ok(|()| dropped.filled().len())
+}
+
 impl<W: AsyncWrite + Unpin> Writer<W> {
     pub(super) fn new(io: W, outgoing: Outgoing, tx: SendBuffer, timer: Timer) -> Self {
-        Self { io, outgoing, tx, timer, unflushed: false, shut_down: false }
+        // A stream that was used before may hold something back.
+        Self { io, outgoing, tx, timer, unflushed: true, shut_down: false }
     }
 
     /// Encodes something, and writes it if `now`.
@@ -295,13 +290,51 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             if let Poll::Ready(written) = self.poll_write_queue(cx) {
                 return Poll::Ready(written.map_err(Into::into));
             }
-            ready!(self.timer.poll(&mut self.outgoing, None, &self.tx, cx))?;
+            let seen = self.traffic(None);
+            ready!(self.timer.poll(&mut self.outgoing, seen, cx))?;
+            if self.outgoing.transport() == Transport::Close {
+                return Poll::Ready(Err(TimedOut::Close.into()));
+            }
+        }
+    }
+
+    /// Writes the replies that are due, as far as it goes now; what cannot be written yet is waited for
+    /// together with what comes. If nothing can be written any more, what has come is still handed
+    /// over: reading tells how the stream ended.
+    fn poll_replies(
+        &mut self,
+        incoming: &mut Incoming,
+        cx: &mut Context<'_>,
+    ) -> (State, Transport) {
+        self.outgoing.answer(incoming);
+        let _: Poll<io::Result<()>> = self.poll_write_queue(cx);
+        (self.outgoing.state(), self.outgoing.transport())
+    }
+
+    /// Writes the last words and shuts down. Ready when all is written, with what to do then.
+    fn poll_say_goodbye(
+        &mut self,
+        incoming: &mut Incoming,
+        cx: &mut Context<'_>,
+    ) -> Poll<Transport> {
+        self.outgoing.answer(incoming);
+        match ready!(self.poll_write_queue(cx)) {
+            Ok(()) if self.outgoing.transport() == Transport::ShutDown => {
+                let _: Poll<io::Result<()>> = self.poll_shut_down(cx);
+                Poll::Ready(Transport::ShutDown)
+            }
+            Ok(()) => Poll::Ready(self.outgoing.transport()),
+            Err(_) => Poll::Ready(Transport::Close),
         }
     }
 
     fn poll_write_queue(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.outgoing.poll_transmit(&mut self.tx);
-        if !self.tx.is_empty() {
+        loop {
+            // A full queue holds replies back until it is written.
+            self.outgoing.poll_transmit(&mut self.tx);
+            if self.tx.is_empty() {
+                break;
+            }
             self.unflushed = true;
             ready!(poll_write(&mut self.io, self.tx.transmit(), cx))?;
         }
@@ -312,20 +345,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes the last words and shuts down, as far as it goes now; what to do with the stream
-    /// then, and whether all is written.
-    fn poll_say_goodbye(&mut self, cx: &mut Context<'_>) -> (Transport, bool) {
-        match self.poll_write_queue(cx) {
-            Poll::Pending => (self.outgoing.transport(), false),
-            Poll::Ready(Err(_)) => (Transport::Close, true),
-            Poll::Ready(Ok(())) => {
-                let transport = self.outgoing.transport(); // now that our Close is queued
-                if transport == Transport::ShutDown {
-                    let _: Poll<io::Result<()>> = self.poll_shut_down(cx);
-                }
-                (transport, true)
-            }
-        }
+    fn traffic(&self, received: Option<u64>) -> Traffic {
+        let queued = self.unflushed || !self.tx.is_empty();
+        Traffic { received, sent: self.tx.sent(), queued }
     }
 
     fn poll_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -374,37 +396,42 @@ impl Timer {
         Self { epoch: Instant::now(), sleep: None }
     }
 
+    /// The steps in which tokio's timers go.
+    const GRANULE: Duration = Duration::from_millis(1);
+
     /// Another one of the same epoch.
     pub(super) fn twin(&self) -> Self {
         Self { epoch: self.epoch, sleep: None }
     }
 
     /// Ready when a deadline has passed and something was done because of it.
+    ///
+    /// It is the timer that must have gone off, not the clock that is past the deadline: then the
+    /// runtime has looked for input in between, and silence is silence.
     fn poll(
         &mut self,
         outgoing: &mut Outgoing,
-        received: Option<u64>,
-        tx: &SendBuffer,
+        seen: Traffic,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
         loop {
             let now = self.epoch.elapsed();
-            let Some(deadline) = outgoing.poll_timeout(now, received, tx) else {
+            let deadline = outgoing.poll_timeout(now, seen);
+            // A time so far away that it cannot be told never comes.
+            let Some(deadline) = deadline.and_then(|deadline| self.epoch.checked_add(deadline))
+            else {
                 return Poll::Pending;
             };
-            if deadline <= now {
-                return Poll::Ready(outgoing.handle_timeout(now, received, tx).map_err(Into::into));
+            let earliest = Instant::now() + Self::GRANULE;
+            let sleep =
+                self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline.max(earliest))));
+            if sleep.is_elapsed() && sleep.deadline() >= deadline {
+                return Poll::Ready(outgoing.handle_timeout(now, seen).map_err(Into::into));
             }
-            ready!(self.poll_sleep(deadline, cx));
+            if sleep.is_elapsed() || sleep.deadline() > deadline.max(earliest) {
+                sleep.as_mut().reset(deadline.max(earliest));
+            }
+            ready!(sleep.as_mut().poll(cx));
         }
-    }
-
-    fn poll_sleep(&mut self, deadline: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = self.epoch + deadline;
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if sleep.deadline() > deadline || sleep.is_elapsed() {
-            sleep.as_mut().reset(deadline);
-        }
-        sleep.as_mut().poll(cx)
     }
 }

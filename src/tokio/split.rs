@@ -103,7 +103,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
             }
         }
         let both = Waker::from(self.waiting.clone());
-        f(&mut lock(&self.writer), &mut Context::from_waker(&both))
+        let mut writer = lock(&self.writer);
+        let before = writer.outgoing.state();
+        let output = f(&mut writer, &mut Context::from_waker(&both));
+        if writer.outgoing.state() != before {
+            // The other half has something to wait for, or to stop waiting for, that it did not know.
+            both.wake_by_ref();
+        }
+        output
     }
 }
 
@@ -282,10 +289,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     ///
     /// As of [`send_text`](Self::send_text).
     pub async fn send_close(&mut self, frame: Option<CloseFrame<'_>>) -> Result<()> {
-        let sent = self.encode(true, |outgoing, tx| outgoing.close(frame, tx)).await;
-        // It has a deadline now that it did not have when it began to wait.
-        self.shared.waiting.clone().wake();
-        sent
+        self.encode(true, |outgoing, tx| outgoing.close(frame, tx)).await
     }
 
     /// As [`WebSocket::flush`].

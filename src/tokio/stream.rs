@@ -93,11 +93,18 @@ impl Reader {
         link: &mut L,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Message>>> {
+        // An error is the last item: a loop that passes over errors would never end otherwise.
+        if self.has_told_error {
+            return Poll::Ready(None);
+        }
         loop {
             match ready!(self.poll_advance(link, Incoming::advance, cx)) {
                 Ok(true) => {}
                 Ok(false) => return Poll::Ready(None),
-                Err(error) => return Poll::Ready(Some(Err(error))),
+                Err(error) => {
+                    self.has_told_error = true;
+                    return Poll::Ready(Some(Err(error)));
+                }
             }
             if let Ok(Some(event)) = self.incoming.next_event(&mut self.rx) {
                 return Poll::Ready(Some(Ok(event.into())));

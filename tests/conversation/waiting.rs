@@ -1,6 +1,6 @@
 //! What happens when nothing happens: pings, deadlines, and queues that nobody empties.
 
-use sotong::{Connection, TimedOut};
+use sotong::{Connection, SendBuffer, TimedOut};
 
 use super::*;
 
@@ -146,4 +146,18 @@ fn a_stream_that_does_not_end_behind_a_complete_closing_handshake_is_given_up_qu
     assert_eq!(pair.client.conn.transport(), Transport::AwaitEof);
     assert_eq!(pair.wait_until(secs(10)), None);
     assert_eq!(pair.client.conn.transport(), Transport::Close);
+}
+
+#[test]
+fn a_writing_half_that_waits_without_reading_asks_for_no_sign_of_life() {
+    let (_, mut outgoing) = Connection::server(&Config::default()).split();
+    let mut tx = SendBuffer::new();
+    assert_eq!(outgoing.poll_timeout(secs(0), Some(5), &tx), Some(secs(30)));
+    assert_eq!(outgoing.poll_timeout(secs(10), None, &tx), None);
+    assert_eq!(outgoing.handle_timeout(secs(40), None, &tx), Ok(()));
+    outgoing.poll_transmit(&mut tx);
+    assert!(tx.is_empty(), "no ping is due");
+    outgoing.send("a", &mut tx).unwrap().queue();
+    assert_eq!(outgoing.poll_timeout(secs(41), None, &tx), Some(secs(71)));
+    assert_eq!(outgoing.handle_timeout(secs(71), None, &tx), Err(TimedOut::Send));
 }

@@ -313,6 +313,7 @@ fn extensions_follow_their_grammar_and_none_is_agreed_to() {
     let table = [
         ("permessage-deflate; client_max_window_bits", 101),
         ("permessage-deflate; x, foo; a=\"b\"", 101),
+        ("a; b; c=1 ;\td=\"2\"; b", 101),
         ("constructor", 101),
         ("a,, b", 101),
         ("a; b=\"\\c\"", 101),
