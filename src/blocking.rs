@@ -40,7 +40,7 @@ use crate::connection::{Chunk, Connection, Event, Outgoing, Payload, Prepared, S
 use crate::error::SendError;
 use crate::timing::Traffic;
 pub use handshake::{Upgrade, accept, connect};
-use link::{Clock, Link, Reader, check_time, write_some};
+use link::{Clock, Link, Reader, go_on, write_some};
 pub use split::{Receiver, Sender};
 pub use stream::{Plain, Stream, TryClone};
 
@@ -143,7 +143,8 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`SendError`], the stream failed, or the peer does not read.
+    /// [`SendError`], the stream failed, or the peer does not read. After [`SendError::Closing`] go on
+    /// with [`recv`](Self::recv): it closes the connection as it should be, and tells why.
     pub fn send_text(&mut self, text: &str) -> Result<()> {
         self.writer.send(|outgoing, tx| outgoing.send(text, tx))
     }
@@ -361,7 +362,7 @@ impl<S: Stream> Link for Writer<S> {
             let written = write_some(&mut self.io, &mut self.tx.transmit());
             self.clock.pause(written)?;
             let seen = self.traffic(None);
-            check_time(&mut self.outgoing, self.clock.now(), seen)?;
+            go_on(&mut self.outgoing, self.clock.now(), seen)?;
         }
     }
 

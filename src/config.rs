@@ -24,7 +24,7 @@ pub struct Config {
 /// |---|---|---|
 /// | [`message`](Self::message) | 1 MiB | the connection fails with 1009 |
 /// | [`frame`](Self::frame) | 1 MiB | the connection fails with 1009, at the header |
-/// | [`fragments`](Self::fragments) | 65,536 | the connection fails with 1008 |
+/// | [`fragments`](Self::fragments) | 131,072 | the connection fails with 1008 |
 /// | [`send_queue`](Self::send_queue) | 64 KiB | sending waits; pongs are not queued |
 /// | [`receive_buffer`](Self::receive_buffer) | 16 KiB | one read takes no more, but for a message that is larger |
 /// | [`head`](Self::head) | 16 KiB | 431, or 414 within the first line; a client gives up |
@@ -62,8 +62,8 @@ impl Default for Limits {
             // Larger than what chats and games send, small enough for thousands of hostile peers.
             message: 1 << 20,
             frame: 1 << 20,
-            // What the Autobahn suite's most fragmented message has.
-            fragments: 1 << 16,
+            // Twice what the most fragmented message of the Autobahn suite has, 65,537.
+            fragments: 1 << 17,
             send_queue: 64 * 1024,
             // Four pages, and the payload of a TLS record.
             receive_buffer: 16 * 1024,

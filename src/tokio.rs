@@ -151,7 +151,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`SendError`], the stream failed, or the peer does not read.
+    /// [`SendError`], the stream failed, or the peer does not read. After [`SendError::Closing`] go on
+    /// with [`recv`](Self::recv): it closes the connection as it should be, and tells why.
     ///
     /// # Cancel safety
     ///

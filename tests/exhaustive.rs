@@ -90,15 +90,14 @@ fn nothing(role: Role, before: Before) -> Expected {
 /// What a whole frame leads to.
 fn whole(role: Role, before: Before, first: u8, payload: &[u8]) -> Expected {
     let (mut events, mut replies, mut error, mut state, mut transport) = nothing(role, before);
-    let silent = before == Before::CloseSent;
     match first {
         0x88 if payload.len() == 1 => return failure(role, before),
         0x88 => {
             let code = &payload[..payload.len().min(2)];
-            replies = if silent { vec![] } else { answer(role, 0x88, code) };
+            replies = if before == Before::CloseSent { vec![] } else { answer(role, 0x88, code) };
             (error, state, transport) = (None, State::Closed, closed_by_peer(role));
         }
-        0x89 if !silent => replies = answer(role, 0x8a, payload),
+        0x89 => replies = answer(role, 0x8a, payload),
         _ => {}
     }
     events.extend(event(before, first, payload));
@@ -178,7 +177,7 @@ fn a_server_judges_every_start_of_a_frame_as_the_rfc_does() {
 }
 
 #[test]
-fn behind_our_close_every_start_of_a_frame_is_judged_and_none_is_answered() {
+fn behind_our_close_every_start_of_a_frame_is_judged_and_no_second_close_follows() {
     check(Role::Client, Before::CloseSent);
     check(Role::Server, Before::CloseSent);
 }

@@ -15,7 +15,7 @@ use room::{Guest, Parcels, Room};
 use serde_json::{Value, json};
 use sotong::handshake::server::{Request, Response};
 use sotong::tokio::{Upgrade, WebSocket};
-use sotong::{CloseCode, CloseFrame, Config, Event};
+use sotong::{CloseCode, CloseFrame, Config, Error, Event, SendError};
 use tokio::net::{TcpListener, TcpStream};
 
 /// The largest message in bytes: a long text, but no file.
@@ -122,9 +122,14 @@ async fn converse(
             },
             Some(parcel) = parcels.recv() => {
                 // What has gathered leaves with one write, when `recv` is about to wait.
-                ws.feed_prepared(&parcel).await?;
-                while let Ok(parcel) = parcels.try_recv() {
-                    ws.feed_prepared(&parcel).await?;
+                let mut next = Some(parcel);
+                while let Some(parcel) = next {
+                    match ws.feed_prepared(&parcel).await {
+                        // The connection is closing: `recv` does that properly, and tells why.
+                        Ok(()) | Err(Error::Send(SendError::Closing)) => {}
+                        Err(error) => return Err(error),
+                    }
+                    next = parcels.try_recv().ok();
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::adapter::{Error, Result};
 use crate::buffer::{ReceiveBuffer, SendBuffer, Transmit};
 use crate::connection::{Chunk, Event, Incoming, Outgoing, Transport};
-use crate::error::{ProtocolError, TimedOut};
+use crate::error::{ProtocolError, SendError, TimedOut};
 use crate::timing::Traffic;
 
 /// How the loop gets at the stream and at the writing half, which may be shared with another thread.
@@ -73,6 +73,12 @@ impl Reader {
                         // Our Close leaves before theirs is handed over: the caller may drop
                         // everything then. If it cannot leave, the next call tells.
                         write_replies(&mut self.incoming, link).ok();
+                    } else if self.incoming.has_reply() {
+                        // A pong goes before whatever the application answers to what came later.
+                        link.with_writer(|outgoing, tx| {
+                            outgoing.answer(&mut self.incoming);
+                            outgoing.poll_transmit(tx);
+                        });
                     }
                     return Ok(true);
                 }
@@ -80,7 +86,7 @@ impl Reader {
             }
             match write_replies(&mut self.incoming, link) {
                 // What has come is still handed over: reading tells how the stream ended.
-                Ok(()) | Err(Error::Io(_)) => {}
+                Ok(()) | Err(Error::Io(_) | Error::Send(_)) => {}
                 Err(error) => return Err(error),
             }
             if has_waited {
@@ -129,7 +135,10 @@ fn write_replies(incoming: &mut Incoming, link: &mut impl Link) -> Result<()> {
 fn linger(incoming: &mut Incoming, link: &mut impl Link) {
     let mut scratch = [0; 4096];
     loop {
-        link.with_writer(|outgoing, _| outgoing.answer(incoming));
+        link.with_writer(|outgoing, tx| {
+            outgoing.answer(incoming);
+            outgoing.poll_transmit(tx);
+        });
         let Ok(all_written) = link.flush() else { break };
         match link.with_writer(|outgoing, _| outgoing.transport()) {
             Transport::Close | Transport::Keep => break,
@@ -151,12 +160,17 @@ fn check(link: &mut impl Link, received: Option<u64>) -> Result<()> {
     Ok(link.with_writer(|outgoing, _| check_time(outgoing, now, seen))?)
 }
 
+/// Does what is due at `now`, between two writes.
+pub(super) fn go_on(outgoing: &mut Outgoing, now: Duration, seen: Traffic) -> Result<()> {
+    check_time(outgoing, now, seen)?;
+    match outgoing.transport() {
+        Transport::Close => Err(SendError::Closing.into()),
+        _ => Ok(()),
+    }
+}
+
 /// Does what is due at `now`.
-pub(super) fn check_time(
-    outgoing: &mut Outgoing,
-    now: Duration,
-    seen: Traffic,
-) -> Result<(), TimedOut> {
+fn check_time(outgoing: &mut Outgoing, now: Duration, seen: Traffic) -> Result<(), TimedOut> {
     match outgoing.poll_timeout(now, seen) {
         Some(deadline) if deadline <= now => outgoing.handle_timeout(now, seen),
         _ => Ok(()),

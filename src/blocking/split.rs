@@ -15,7 +15,7 @@
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::link::{Clock, Link, Reader, check_time, write_some};
+use super::link::{Clock, Link, Reader, go_on, write_some};
 use super::{TryClone, WebSocket, Writer};
 use crate::adapter::Result;
 use crate::buffer::{SendBuffer, Transmit};
@@ -146,7 +146,7 @@ impl<S: TryClone> Shared<S> {
             queue.sent += n as u64;
             queue.in_flight = out.tx.len();
             let seen = queue.traffic(None);
-            check_time(&mut queue.outgoing, self.clock.now(), seen)?;
+            go_on(&mut queue.outgoing, self.clock.now(), seen)?;
         }
         Ok(())
     }

@@ -116,6 +116,12 @@ impl Incoming {
     ///
     /// As of [`advance`](Self::advance).
     pub fn advance_chunk(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
+        // What was gathered for a whole message so far is a piece of it.
+        let is_open =
+            matches!(self.stage, Stage::Header | Stage::Payload(_)) && self.message.is_some();
+        if is_open && self.ready.is_none() && !rx.kept().is_empty() {
+            self.ready = self.piece(false, rx).map_err(|error| self.fail(error))?;
+        }
         self.advance_by(Portion::Pieces, rx)
     }
 

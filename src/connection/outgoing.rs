@@ -231,6 +231,9 @@ impl Outgoing {
 
     /// As [`Connection::poll_timeout`](crate::Connection::poll_timeout), from what the caller has counted.
     pub fn poll_timeout(&mut self, now: Duration, seen: Traffic) -> Option<Duration> {
+        if self.ended {
+            return None;
+        }
         let closing = self.is_closing();
         self.timing.poll(now, seen, closing)
     }

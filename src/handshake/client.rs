@@ -322,7 +322,9 @@ enum BodyEnd {
 impl Body {
     fn of(status: u16, headers: &Headers) -> Self {
         let is_chunked = |coding| names(coding, "chunked");
-        let length = headers.text("content-length").and_then(|length| length.parse().ok());
+        let is_number = |length: &&str| length.bytes().all(|b| b.is_ascii_digit());
+        let length =
+            headers.text("content-length").filter(is_number).and_then(|length| length.parse().ok());
         let (end, remaining) = match (headers.all("transfer-encoding").last(), length) {
             _ if status == 204 || status == 304 => (BodyEnd::Length, 0),
             (Some(coding), _) if is_chunked(coding) => (BodyEnd::Chunks { begun: false }, 0),

@@ -18,7 +18,7 @@ use super::pool;
 use crate::adapter::Result;
 use crate::buffer::{ReceiveBuffer, SendBuffer, Transmit};
 use crate::connection::{Chunk, Event, Incoming, Outgoing, State, Transport};
-use crate::error::{ProtocolError, SendError, TimedOut};
+use crate::error::{ProtocolError, SendError};
 use crate::timing::Traffic;
 
 /// How the loop gets at the stream and at the writing half, which may be shared with another task.
@@ -104,7 +104,16 @@ impl Reader {
                     ready!(self.poll_flush(link, cx)).ok();
                     return Poll::Ready(Ok(true));
                 }
-                Ok(true) => return Poll::Ready(Ok(true)),
+                Ok(true) => {
+                    if self.incoming.has_reply() {
+                        // A pong goes before whatever the application answers to what came later.
+                        link.with_writer(cx, |writer, _| {
+                            writer.outgoing.answer(&mut self.incoming);
+                            writer.outgoing.poll_transmit(&mut writer.tx);
+                        });
+                    }
+                    return Poll::Ready(Ok(true));
+                }
                 Err(_) => return self.poll_end(link, cx),
             }
             match link.with_writer(cx, |writer, cx| writer.poll_replies(&mut self.incoming, cx)) {
@@ -290,11 +299,11 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             if let Poll::Ready(written) = self.poll_write_queue(cx) {
                 return Poll::Ready(written.map_err(Into::into));
             }
+            if self.outgoing.transport() == Transport::Close {
+                return Poll::Ready(Err(SendError::Closing.into()));
+            }
             let seen = self.traffic(None);
             ready!(self.timer.poll(&mut self.outgoing, seen, cx))?;
-            if self.outgoing.transport() == Transport::Close {
-                return Poll::Ready(Err(TimedOut::Close.into()));
-            }
         }
     }
 
@@ -318,6 +327,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         cx: &mut Context<'_>,
     ) -> Poll<Transport> {
         self.outgoing.answer(incoming);
+        if self.outgoing.transport() == Transport::Close {
+            return Poll::Ready(Transport::Close); // nobody waits for it any more
+        }
         match ready!(self.poll_write_queue(cx)) {
             Ok(()) if self.outgoing.transport() == Transport::ShutDown => {
                 let _: Poll<io::Result<()>> = self.poll_shut_down(cx);

@@ -2,6 +2,9 @@
 #![cfg(feature = "tokio")]
 
 mod cancel;
+mod deadlines;
+#[cfg(unix)]
+mod ends;
 mod scripted;
 mod sockets;
 mod split;

@@ -111,6 +111,7 @@ fn core(mut conn: Connection, reads: &[Vec<u8>]) -> Trace {
         while !rest.is_empty() {
             rest = &rest[rx.extend(rest)..];
             while let Ok(Some(event)) = conn.next_event(&mut rx) {
+                conn.poll_transmit(&mut tx);
                 events.push(name(&event));
                 match react(&event) {
                     // A reply to late data may come after our Close; then it is not sent.

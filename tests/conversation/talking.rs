@@ -15,7 +15,7 @@ fn open(config: &Config, portion: usize) -> (Pair, Option<String>) {
     let mut waiting = server::Handshake::new(config);
     let wire = tx.transmit().slices().concat();
     let asked = wire.chunks(portion).find_map(|piece| {
-        server_rx.extend(piece);
+        assert_eq!(server_rx.extend(piece), piece.len());
         waiting.receive(&mut server_rx).unwrap()
     });
     let response = server::Response { subprotocol: Some("b"), headers: &[] };
@@ -23,7 +23,7 @@ fn open(config: &Config, portion: usize) -> (Pair, Option<String>) {
     let server = asked.unwrap().accept(&response, config, &mut tx).unwrap();
     let wire = tx.transmit().slices().concat();
     let outcome = wire.chunks(portion).find_map(|piece| {
-        client_rx.extend(piece);
+        assert_eq!(client_rx.extend(piece), piece.len());
         asking.receive(&mut client_rx).unwrap()
     });
     let Some(client::Outcome::Open(client, response)) = outcome else { panic!("it is open") };

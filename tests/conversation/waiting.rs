@@ -1,6 +1,6 @@
 //! What happens when nothing happens: pings, deadlines, and queues that nobody empties.
 
-use sotong::{Connection, SendBuffer, TimedOut};
+use sotong::{Connection, SendBuffer, TimedOut, Traffic};
 
 use super::*;
 
@@ -53,7 +53,7 @@ fn any_byte_in_time_answers_a_ping() {
     pair.now = secs(30);
     let Side { conn, rx, tx, .. } = &mut pair.server;
     assert_eq!(conn.handle_timeout(secs(30), rx, tx), Ok(()));
-    rx.extend(b"\x82");
+    assert_eq!(rx.extend(b"\x82"), 1);
     assert_eq!(conn.handle_timeout(secs(50), rx, tx), Ok(()), "a byte of a frame has come");
     conn.poll_transmit(tx);
     assert_eq!(tx.transmit().slices()[0], b"\x89\x00");
@@ -152,12 +152,14 @@ fn a_stream_that_does_not_end_behind_a_complete_closing_handshake_is_given_up_qu
 fn a_writing_half_that_waits_without_reading_asks_for_no_sign_of_life() {
     let (_, mut outgoing) = Connection::server(&Config::default()).split();
     let mut tx = SendBuffer::new();
-    assert_eq!(outgoing.poll_timeout(secs(0), Some(5), &tx), Some(secs(30)));
-    assert_eq!(outgoing.poll_timeout(secs(10), None, &tx), None);
-    assert_eq!(outgoing.handle_timeout(secs(40), None, &tx), Ok(()));
+    let reading = Traffic { received: Some(5), sent: 0, queued: false };
+    let not_reading = Traffic { received: None, ..reading };
+    assert_eq!(outgoing.poll_timeout(secs(0), reading), Some(secs(30)));
+    assert_eq!(outgoing.poll_timeout(secs(10), not_reading), None);
+    assert_eq!(outgoing.handle_timeout(secs(40), not_reading), Ok(()));
     outgoing.poll_transmit(&mut tx);
     assert!(tx.is_empty(), "no ping is due");
-    outgoing.send("a", &mut tx).unwrap().queue();
-    assert_eq!(outgoing.poll_timeout(secs(41), None, &tx), Some(secs(71)));
-    assert_eq!(outgoing.handle_timeout(secs(71), None, &tx), Err(TimedOut::Send));
+    let stalled = Traffic { queued: true, ..not_reading };
+    assert_eq!(outgoing.poll_timeout(secs(41), stalled), Some(secs(71)));
+    assert_eq!(outgoing.handle_timeout(secs(71), stalled), Err(TimedOut::Send));
 }

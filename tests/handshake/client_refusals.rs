@@ -15,7 +15,7 @@ fn handshake_with(bytes: &[u8]) -> (Handshake, Result<Option<Outcome>, Handshake
     let mut rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
     let mut handshake =
         Handshake::start(&Request::default(), &config, [0; 16], || None, &mut tx).unwrap();
-    rx.extend(bytes);
+    fill(&mut rx, bytes);
     let received = handshake.receive(&mut rx);
     (handshake, received)
 }

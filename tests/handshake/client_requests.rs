@@ -45,7 +45,7 @@ fn a_host_of_ours_is_one_host() {
     for host in ["", "a b", "a\r\nX: b", "a\0", "u@a", "a/b", "a, b", "[::1", "a:b", "소통", ":80"]
     {
         let request = Request { host, ..Request::default() };
-        assert_eq!(start(&request), Err(HandshakeError::BadHost), "{host:?}");
+        assert_eq!(start(&request), Err(HandshakeError::ForbiddenHost), "{host:?}");
     }
 }
 
@@ -67,7 +67,7 @@ fn a_target_of_ours_is_a_path() {
     ];
     for target in table {
         let request = Request { target, ..Request::default() };
-        assert_eq!(start(&request), Err(HandshakeError::BadTarget), "{target:?}");
+        assert_eq!(start(&request), Err(HandshakeError::ForbiddenTarget), "{target:?}");
     }
 }
 
@@ -77,7 +77,7 @@ fn subprotocols_of_ours_are_distinct_tokens() {
         [&[""], &["a b"], &["a, b"], &["a", "b", "a"], &["a\r\n"], &["소통"], &["\0"]];
     for subprotocols in table {
         let request = Request { subprotocols, ..Request::default() };
-        assert_eq!(start(&request), Err(HandshakeError::BadSubprotocols), "{subprotocols:?}");
+        assert_eq!(start(&request), Err(HandshakeError::ForbiddenSubprotocol), "{subprotocols:?}");
     }
 }
 

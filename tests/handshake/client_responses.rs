@@ -45,7 +45,7 @@ fn receive(config: &Config, offered: &[&str], bytes: &[u8], step: usize) -> Verd
                 }
                 Some(Outcome::Open(conn, response)) => {
                     assert_eq!((conn.role(), response.status()), (Role::Client, 101));
-                    rx.extend(piece);
+                    fill(&mut rx, piece);
                     pieces.for_each(|piece| assert_eq!(rx.extend(piece), piece.len()));
                     let chosen = response.subprotocol().map(Into::into);
                     return Ok(Ended::Open(chosen, rx.unparsed().into()));
@@ -293,7 +293,7 @@ fn bytes_behind_the_head_are_frames_and_none_is_lost() {
     let mut rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
     let (request, nonce) = (Request::default(), *b"the sample nonce");
     let mut handshake = Handshake::start(&request, &config, nonce, || None, &mut tx).unwrap();
-    rx.extend(&bytes);
+    fill(&mut rx, &bytes);
     let Ok(Some(Outcome::Open(mut conn, _))) = handshake.receive(&mut rx) else {
         panic!("it is open")
     };

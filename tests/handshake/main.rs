@@ -46,6 +46,11 @@ fn with_more(lines: &[&str]) -> Vec<u8> {
     head(&[&REQUEST, lines].concat())
 }
 
+/// Puts all of `bytes` into the buffer.
+fn fill(rx: &mut ReceiveBuffer, bytes: &[u8]) {
+    assert_eq!(rx.extend(bytes), bytes.len(), "there is room for them");
+}
+
 /// The request, once it is there, and what is left behind it.
 fn receive(config: &Config, bytes: &[u8], step: usize) -> Result<Option<Request>, HandshakeError> {
     let mut rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);

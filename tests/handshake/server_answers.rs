@@ -40,7 +40,7 @@ fn only_an_offered_subprotocol_is_chosen() {
         let mut tx = SendBuffer::new();
         let response = Response { subprotocol: Some(chosen), headers: &[] };
         let refused = request(offer).accept(&response, &Config::default(), &mut tx).err();
-        assert_eq!(refused, Some(HandshakeError::SubprotocolNotOffered), "{chosen}");
+        assert_eq!(refused, Some(HandshakeError::ForbiddenSubprotocol), "{chosen}");
         assert!(tx.is_empty());
     }
 }
@@ -109,6 +109,11 @@ fn a_rejection_has_a_status_of_a_final_answer() {
     request(&[]).reject(418, &[], "소통".as_bytes(), &mut tx).unwrap();
     let expected = "HTTP/1.1 418 \r\nConnection: close\r\nContent-Length: 6\r\n\r\n소통";
     assert_eq!(queued(&mut tx), expected);
+    for status in [204, 304] {
+        request(&[]).reject(status, &[("X", "a")], b"", &mut tx).unwrap();
+        let head = queued(&mut tx);
+        assert!(head.ends_with("\r\nX: a\r\nConnection: close\r\n\r\n"), "no body: {head}");
+    }
 }
 
 #[test]
@@ -149,6 +154,7 @@ fn each_fault_of_the_client_has_its_answer_which_repeats_nothing_of_the_request(
         let answer = queued(&mut tx);
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert_eq!((status(head), error.status()), (expected, Some(expected)));
+        assert!(error.is_peer_fault());
         assert!(head.ends_with(&format!("\r\nContent-Length: {}", body.len())), "{head}");
         let connection = head.lines().find(|line| line.starts_with("Connection: ")).unwrap();
         assert!(connection.ends_with("close"), "{connection}");
@@ -163,6 +169,9 @@ fn where_the_client_is_not_at_fault_nothing_is_answered() {
         HandshakeError::SubprotocolNotOffered,
         HandshakeError::ExtensionNotOffered,
         HandshakeError::UnexpectedEof,
+        HandshakeError::ForbiddenHost,
+        HandshakeError::ForbiddenTarget,
+        HandshakeError::ForbiddenSubprotocol,
         HandshakeError::ForbiddenHeader,
         HandshakeError::ReservedHeader,
         HandshakeError::ForbiddenStatus,
@@ -170,6 +179,12 @@ fn where_the_client_is_not_at_fault_nothing_is_answered() {
         let mut tx = SendBuffer::new();
         refuse(error, &mut tx);
         assert_eq!((tx.len(), error.status()), (0, None), "{error}");
+        let faults_of_a_server = [
+            HandshakeError::BadAccept,
+            HandshakeError::SubprotocolNotOffered,
+            HandshakeError::ExtensionNotOffered,
+        ];
+        assert_eq!(error.is_peer_fault(), faults_of_a_server.contains(&error), "{error}");
     }
 }
 

@@ -127,9 +127,9 @@ fn bytes_behind_the_head_are_frames_and_none_is_lost() {
     for cut in 1..bytes.len() {
         let mut rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
         let (mut handshake, mut tx) = (Handshake::new(&config), SendBuffer::new());
-        rx.extend(&bytes[..cut]);
+        fill(&mut rx, &bytes[..cut]);
         let request = handshake.receive(&mut rx).unwrap();
-        rx.extend(&bytes[cut..]);
+        fill(&mut rx, &bytes[cut..]);
         let request = request.or_else(|| handshake.receive(&mut rx).unwrap()).unwrap();
         let mut conn = request.accept(&Response::default(), &config, &mut tx).unwrap();
         assert_eq!(conn.next_event(&mut rx), Ok(Some(Event::Text("early"))), "{cut}");
@@ -144,7 +144,7 @@ fn a_second_request_behind_an_upgrade_is_no_http() {
     let config = Config::default();
     let mut rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
     let (mut handshake, mut tx) = (Handshake::new(&config), SendBuffer::new());
-    rx.extend(&head(&REQUEST).repeat(2));
+    fill(&mut rx, &head(&REQUEST).repeat(2));
     let request = handshake.receive(&mut rx).unwrap().unwrap();
     let mut conn = request.accept(&Response::default(), &config, &mut tx).unwrap();
     // 'G' is a first byte with RSV1 and the reserved opcode 7.

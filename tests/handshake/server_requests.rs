@@ -103,23 +103,25 @@ fn the_target_is_a_resource() {
 
 #[test]
 fn the_parts_of_a_request_are_told() {
-    // (target, path, query)
+    // (target, host, path, query)
     let table = [
-        ("/chat?room=1&x", "/chat", Some("room=1&x")),
-        ("/", "/", None),
-        ("/?", "/", Some("")),
-        ("/a?b?c", "/a", Some("b?c")),
-        ("/a?b=http://c/d", "/a", Some("b=http://c/d")),
-        ("http://h", "/", None),
-        ("http://h/x", "/x", None),
-        ("wss://h:1/x/y?z", "/x/y", Some("z")),
+        ("/chat?room=1&x", "example.com", "/chat", Some("room=1&x")),
+        ("/", "example.com", "/", None),
+        ("/?", "example.com", "/", Some("")),
+        ("/a?b?c", "example.com", "/a", Some("b?c")),
+        ("/a?b=http://c/d", "example.com", "/a", Some("b=http://c/d")),
+        ("http://h", "h", "/", None),
+        ("http://h?x", "h", "/", Some("x")),
+        ("http://h/x", "h", "/x", None),
+        ("wss://[::1]:1/x/y?z", "[::1]:1", "/x/y", Some("z")),
     ];
-    for (target, path, query) in table {
+    for (target, host, path, query) in table {
         let line = format!("GET {target} HTTP/1.1");
         let bytes = with("GET", &[&line, "Origin: http://o", "X: 1", "x: \t2 "]);
         let request = receive(&Config::default(), &bytes, 7).unwrap().unwrap();
         assert_eq!((request.method(), request.target()), ("GET", target));
-        assert_eq!((request.path(), request.query()), (path, query), "{target}");
+        let parts = (request.host(), request.path(), request.query());
+        assert_eq!(parts, (host, path, query), "{target}");
         assert_eq!(request.origin(), Some("http://o"));
         assert!(request.headers().all("X").eq([b"1", b"2"]));
         assert_eq!(

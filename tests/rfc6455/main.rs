@@ -15,7 +15,7 @@ mod section_7_closing;
 mod section_8_1_utf8;
 
 use common::{End, Seen, Trace, frame};
-use sotong::{Config, ProtocolError, Role, State, Transport};
+use sotong::{Config, ProtocolError, ReceiveBuffer, Role, State, Transport};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
@@ -27,6 +27,11 @@ fn key_towards(role: Role) -> Option<[u8; 4]> {
 /// Frames that go to `role`, each a first byte and a payload.
 fn frames(role: Role, list: &[(u8, &[u8])]) -> Vec<u8> {
     list.iter().flat_map(|(first, payload)| frame(*first, key_towards(role), payload)).collect()
+}
+
+/// Puts all of `bytes` into the buffer.
+fn fill(rx: &mut ReceiveBuffer, bytes: &[u8]) {
+    assert_eq!(rx.extend(bytes), bytes.len(), "there is room for them");
 }
 
 /// What a fresh connection makes of `bytes`, whole and byte by byte.

@@ -52,7 +52,7 @@ fn a_pong_answers_only_the_latest_ping() {
         [(Role::Server, &b"\x8a\x05third"[..]), (Role::Client, b"\x8a\x85\0\0\0\0third")]
     {
         let mut end = End::new(role, &Config::default());
-        end.rx.extend(&frames(role, &[(0x89, b"first"), (0x89, b""), (0x89, b"third")]));
+        fill(&mut end.rx, &frames(role, &[(0x89, b"first"), (0x89, b""), (0x89, b"third")]));
         while end.conn.next_event(&mut end.rx).unwrap().is_some() {}
         assert_eq!((end.drain(), end.drain()), (answer.to_vec(), vec![]), "{role:?}");
     }
@@ -62,7 +62,7 @@ fn a_pong_answers_only_the_latest_ping() {
 fn a_reading_half_owes_only_the_latest_pong() {
     let End { conn, mut rx, mut tx } = End::new(Role::Server, &Config::default());
     let (mut incoming, mut outgoing) = conn.split();
-    rx.extend(&frames(Role::Server, &[(0x89, b"first"), (0x89, b"2nd"), (0x88, b"")]));
+    fill(&mut rx, &frames(Role::Server, &[(0x89, b"first"), (0x89, b"2nd"), (0x88, b"")]));
     while incoming.next_event(&mut rx).unwrap().is_some() {}
     assert!(incoming.has_reply());
     outgoing.answer(&mut incoming);
@@ -75,7 +75,7 @@ fn a_reading_half_owes_only_the_latest_pong() {
 #[test]
 fn a_pong_goes_out_with_the_next_message_too() {
     let mut end = End::new(Role::Server, &Config::default());
-    end.rx.extend(&frames(Role::Server, &[(0x89, b"?")]));
+    fill(&mut end.rx, &frames(Role::Server, &[(0x89, b"?")]));
     end.conn.next_event(&mut end.rx).unwrap();
     end.conn.send_text("a", &mut end.tx).unwrap().queue();
     assert_eq!(end.drain(), b"\x8a\x01?\x81\x01a");
@@ -93,19 +93,25 @@ fn a_pong_is_seen_and_not_answered() {
 #[test]
 fn a_ping_before_a_close_is_answered_before_it() {
     let mut end = End::new(Role::Server, &Config::default());
-    end.rx.extend(&frames(Role::Server, &[(0x89, b"?"), (0x88, b"\x03\xe8")]));
+    fill(&mut end.rx, &frames(Role::Server, &[(0x89, b"?"), (0x88, b"\x03\xe8")]));
     while end.conn.next_event(&mut end.rx).unwrap().is_some() {}
     assert_eq!(end.drain(), b"\x8a\x01?\x88\x02\x03\xe8");
 }
 
 #[test]
-fn no_ping_is_answered_behind_our_close() {
-    for role in ROLES {
+fn pings_are_answered_behind_our_close_and_not_behind_the_peers() {
+    let answers = [(Role::Server, &b"\x8a\x01?"[..]), (Role::Client, b"\x8a\x81\0\0\0\0?")];
+    for (role, answer) in answers {
         let mut end = End::new(role, &Config::default());
         end.conn.close(None, &mut end.tx).unwrap().queue();
         end.drain();
         let pinged = frames(role, &[(0x89, b"?")]);
-        let expected = (vec![ping(b"?")], vec![], None, State::Closing, Transport::Keep);
+        let answer = answer.to_vec();
+        let expected = (vec![ping(b"?")], answer, None, State::Closing, Transport::Keep);
         assert_eq!(end.feed([&pinged[..]]), expected);
+
+        fill(&mut end.rx, &frames(role, &[(0x89, b"?"), (0x88, b"")]));
+        while end.conn.next_event(&mut end.rx).unwrap().is_some() {}
+        assert_eq!((end.drain(), end.conn.state()), (vec![], State::Closed));
     }
 }

@@ -120,7 +120,7 @@ fn nothing_is_sent_once_the_stream_has_ended() {
 #[test]
 fn a_reply_that_is_due_closes_the_way_for_messages_at_once() {
     let mut end = End::new(Role::Server, &Config::default());
-    end.rx.extend(b"\x88\x80\0\0\0\0");
+    fill(&mut end.rx, b"\x88\x80\0\0\0\0");
     end.conn.next_event(&mut end.rx).unwrap();
     assert_eq!(end.conn.send_text("a", &mut end.tx).err(), Some(SendError::Closing));
     assert_eq!((end.drain(), end.drain()), (b"\x88\x00".to_vec(), vec![]));

@@ -121,8 +121,8 @@ fn messages_arrive_between_our_close_and_the_peers() {
         let mut end = End::new(role, &Config::default());
         end.conn.close(None, &mut end.tx).unwrap().queue();
         end.drain();
-        let late = frames(role, &[(0x01, b"la"), (0x89, b"?"), (0x80, b"te"), (0x82, b"r")]);
-        let events = vec![ping(b"?"), text("late"), binary(b"r")];
+        let late = frames(role, &[(0x01, b"la"), (0x8a, b"!"), (0x80, b"te"), (0x82, b"r")]);
+        let events = vec![pong(b"!"), text("late"), binary(b"r")];
         let expected = (events, vec![], None, State::Closing, Transport::Keep);
         assert_eq!(end.feed([&late[..]]), expected);
         let answer = frames(role, &[(0x88, b"")]);
@@ -155,7 +155,7 @@ fn a_close_within_a_fragmented_message_ends_it_and_drops_the_part() {
 fn a_close_that_has_come_and_is_not_answered_yet_is_closing() {
     for role in ROLES {
         let mut end = End::new(role, &Config::default());
-        end.rx.extend(&frames(role, &[(0x88, b"")]));
+        fill(&mut end.rx, &frames(role, &[(0x88, b"")]));
         assert_eq!(end.conn.next_event(&mut end.rx).map(|e| e.is_some()), Ok(true));
         assert_eq!((end.conn.state(), end.conn.transport()), (State::Closing, Transport::Keep));
         end.drain();
@@ -181,7 +181,7 @@ fn a_close_of_the_peer_with_a_full_queue_is_still_answered() {
     config.limits.send_queue = 10;
     let mut end = End::new(Role::Server, &config);
     end.conn.send_binary(&[1; 20], &mut end.tx).unwrap().queue();
-    end.rx.extend(&frames(Role::Server, &[(0x89, b"?"), (0x88, b"\x03\xe8")]));
+    fill(&mut end.rx, &frames(Role::Server, &[(0x89, b"?"), (0x88, b"\x03\xe8")]));
     while end.conn.next_event(&mut end.rx).unwrap().is_some() {}
     end.conn.poll_transmit(&mut end.tx);
     assert_eq!(end.drain()[22..], *b"\x88\x02\x03\xe8", "no pong, one Close");

@@ -133,7 +133,7 @@ fn in_pieces<'a>(
 ) -> Result<String, ProtocolError> {
     let (mut end, mut text) = (End::new(role, &Config::default()), String::new());
     for read in reads {
-        end.rx.extend(read);
+        fill(&mut end.rx, read);
         while let Some(chunk) = end.conn.next_chunk(&mut end.rx)? {
             if let Chunk::Text { piece, last } = chunk {
                 text.extend([piece, if last { "|." } else { "|" }]);

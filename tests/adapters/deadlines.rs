@@ -1,0 +1,203 @@
+//! Deadlines and ends of the tokio adapter, under a paused clock.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use sotong::tokio::{Parts, WebSocket};
+use sotong::{
+    CloseCode, Config, Connection, Error, Event, Message, ProtocolError, ReceiveBuffer, SendBuffer,
+    TimedOut,
+};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::scripted::masked;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn server<S: AsyncRead + AsyncWrite + Unpin>(io: S, config: &Config) -> WebSocket<S> {
+    let rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
+    WebSocket::from_parts(Parts {
+        io,
+        connection: Connection::server(config),
+        rx,
+        tx: SendBuffer::new(),
+    })
+}
+
+fn pair(config: &Config, capacity: usize) -> (WebSocket<DuplexStream>, DuplexStream) {
+    let (near, far) = tokio::io::duplex(capacity);
+    (server(near, config), far)
+}
+
+/// Takes every write into a buffer of its own, as TLS does, and never gets rid of it.
+struct Hoarder {
+    input: Option<Vec<u8>>,
+}
+
+impl AsyncRead for Hoarder {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.input {
+            None => Poll::Ready(Ok(())),
+            Some(input) if input.is_empty() => Poll::Pending,
+            Some(input) => {
+                buf.put_slice(&std::mem::take(input));
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Hoarder {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pong_follows_an_echo_that_had_filled_the_queue() {
+    let (mut ws, mut peer) = pair(&Config::default(), 1 << 20);
+    peer.write_all(&[masked(0x82, &[7; 70_000]), masked(0x89, b"!")].concat()).await.unwrap();
+    tokio::spawn(async move {
+        while let Some((event, mut reply)) = ws.recv_reply().await.unwrap() {
+            if let Event::Binary(bytes) = event {
+                reply.feed(bytes).await.unwrap();
+            }
+        }
+    });
+    let start = Instant::now();
+    let mut echo_and_pong = vec![0; 70_010 + 3];
+    peer.read_exact(&mut echo_and_pong).await.unwrap();
+    assert_eq!((&echo_and_pong[70_010..], start.elapsed()), (&b"\x8a\x01!"[..], Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_that_stay_in_the_streams_own_buffer_have_a_deadline_too() {
+    let mut ws = server(Hoarder { input: Some(vec![]) }, &Config::default());
+    let sent = timeout(HOUR, ws.send_text("x")).await.unwrap();
+    assert!(matches!(sent, Err(Error::TimedOut(TimedOut::Send))), "{sent:?}");
+
+    let mut ws = server(Hoarder { input: None }, &Config::default());
+    ws.feed_text("x").await.unwrap();
+    let received = timeout(HOUR, ws.recv()).await.unwrap();
+    assert!(matches!(received, Err(Error::Protocol(ProtocolError::UnexpectedEof))), "{received:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_that_cannot_be_answered_is_handed_over_all_the_same() {
+    let mut ws = server(Hoarder { input: Some(masked(0x88, b"\x0f\xa1")) }, &Config::default());
+    let event = timeout(HOUR, ws.recv()).await.unwrap().unwrap();
+    assert_eq!(event, Some(Event::Close(Some(CloseCode(4001).into()))));
+    assert!(timeout(HOUR, ws.recv()).await.unwrap().unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_is_the_last_item_of_a_stream() {
+    let (ws, mut peer) = pair(&Config::default(), 4096);
+    peer.write_all(b"\xff\xff").await.unwrap();
+    drop(peer);
+    let items: Vec<_> = ws.take(1_000).collect().await;
+    assert!(
+        matches!(items[..], [Err(Error::Protocol(ProtocolError::ReservedOpcode))]),
+        "{items:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_put_together_again_starts_its_times_anew() {
+    let (mut ws, mut peer) = pair(&Config::default(), 4096);
+    for _ in 0..120 {
+        peer.write_all(&masked(0x8a, b"")).await.unwrap();
+        ws.recv().await.unwrap();
+        timeout(Duration::from_secs(29), ws.recv()).await.unwrap_err();
+    }
+    let mut ws = WebSocket::from_parts(ws.into_parts());
+    let start = Instant::now();
+    tokio::spawn(async move { ws.recv().await.map(|_| ()) });
+    let mut ping = [0; 2];
+    peer.read_exact(&mut ping).await.unwrap();
+    assert_eq!((ping, start.elapsed().as_secs()), ([0x89, 0], 30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whichever_way_a_sender_closes_the_receiver_has_a_deadline() {
+    let mut config = Config::default();
+    config.timeouts.keepalive = None;
+    for by_sink in [false, true] {
+        let (ws, _peer) = pair(&config, 4096);
+        let (mut receiver, mut sender) = ws.split();
+        let receiving = tokio::spawn(async move { receiver.recv().await.map(|_| ()) });
+        sleep(Duration::from_millis(10)).await;
+        let start = Instant::now();
+        if by_sink {
+            SinkExt::<Message>::close(&mut sender).await.unwrap();
+        } else {
+            sender.send_close(None).await.unwrap();
+        }
+        let ended = timeout(HOUR, receiving).await.unwrap().unwrap();
+        assert!(matches!(ended, Err(Error::TimedOut(TimedOut::Close))), "{ended:?}");
+        assert_eq!(start.elapsed().as_secs(), 10);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_learns_that_the_sender_gave_the_peer_up() {
+    let (ws, _peer) = pair(&Config::default(), 4096);
+    let (mut receiver, mut sender) = ws.split();
+    let receiving = tokio::spawn(async move { receiver.recv().await.map(|event| event.is_some()) });
+    let sent = sender.send_binary(&[0; 10_000]).await;
+    assert!(matches!(sent, Err(Error::TimedOut(TimedOut::Send))), "{sent:?}");
+    assert!(timeout(HOUR, receiving).await.unwrap().unwrap().is_err(), "not a clean end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_that_came_in_time_counts_however_late_it_is_looked_at() {
+    let (mut ws, mut peer) = pair(&Config::default(), 4096);
+    ws.send_close(None).await.unwrap();
+    timeout(Duration::from_millis(1), ws.recv()).await.unwrap_err();
+    peer.write_all(&[masked(0x81, b"last words"), masked(0x88, b"")].concat()).await.unwrap();
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(ws.recv().await.unwrap(), Some(Event::Text("last words")));
+    assert_eq!(ws.recv().await.unwrap(), Some(Event::Close(None)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_beyond_all_times_never_comes() {
+    let mut config = Config::default();
+    config.timeouts.keepalive = Some(Duration::MAX);
+    let (mut ws, _peer) = pair(&config, 4096);
+    timeout(HOUR, ws.recv()).await.unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_is_not_taken_for_a_dead_one() {
+    let (mut ws, mut peer) = pair(&Config::default(), 4096);
+    ws.feed_binary(&[7; 1_000_000]).await.unwrap();
+    tokio::spawn(async move {
+        loop {
+            sleep(Duration::from_secs(1)).await;
+            peer.read(&mut [0; 4_000]).await.unwrap();
+        }
+    });
+    let received = timeout(Duration::from_secs(200), ws.recv()).await;
+    assert!(received.is_err(), "{received:?}");
+}

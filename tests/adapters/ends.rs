@@ -1,0 +1,137 @@
+//! Ends of the blocking adapter: what two threads and streams of less than full abilities make of a close.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use sotong::blocking::{Parts, Plain, Stream, WebSocket};
+use sotong::{
+    Config, Connection, Error, Event, ProtocolError, ReceiveBuffer, SendBuffer, TimedOut,
+};
+
+use crate::scripted::masked;
+
+const LARGE: usize = 4_000_000;
+
+fn quick() -> Config {
+    let mut config = Config::default();
+    config.timeouts.send = Some(Duration::from_millis(400));
+    config.timeouts.close = Some(Duration::from_millis(400));
+    config.timeouts.keepalive = None;
+    config
+}
+
+fn websocket<S: Stream>(io: S, connection: Connection) -> WebSocket<S> {
+    let rx = ReceiveBuffer::with_capacity(16 * 1024);
+    WebSocket::from_parts(Parts { io, connection, rx, tx: SendBuffer::new() }).unwrap()
+}
+
+fn server(config: &Config) -> (WebSocket<UnixStream>, UnixStream) {
+    let (near, far) = UnixStream::pair().unwrap();
+    (websocket(near, Connection::server(config)), far)
+}
+
+/// What `work` gives, which must not take for ever.
+fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, wait) = mpsc::channel();
+    thread::spawn(move || done.send(work()));
+    wait.recv_timeout(Duration::from_secs(20)).expect("it hangs")
+}
+
+#[test]
+fn a_pong_follows_an_echo_that_had_filled_the_queue() {
+    // Over a stream that never ticks: nothing else would wake the server up.
+    let (near, mut peer) = UnixStream::pair().unwrap();
+    let mut ws = websocket(Plain(near), Connection::server(&Config::default()));
+    thread::spawn(move || {
+        while let Ok(Some((event, mut reply))) = ws.recv_reply() {
+            if let Event::Text(_) = event {
+                reply.feed(&[7; 70_000]).unwrap();
+            }
+        }
+    });
+    peer.write_all(&[masked(0x81, b"go"), masked(0x89, b"!")].concat()).unwrap();
+    let pong = in_time(move || {
+        let mut echo_and_pong = vec![0; 70_010 + 3];
+        peer.read_exact(&mut echo_and_pong).unwrap();
+        echo_and_pong.split_off(70_010)
+    });
+    assert_eq!(pong, b"\x8a\x01!");
+}
+
+#[test]
+fn a_sender_gives_up_on_a_peer_that_does_not_read_while_the_receiver_waits() {
+    let (ws, _peer) = server(&quick());
+    let (mut receiver, mut sender) = ws.split().unwrap();
+    let receiving = thread::spawn(move || receiver.recv().map(|event| event.is_some()));
+    let sent = in_time(move || sender.send_binary(&vec![0; LARGE]));
+    // Whoever looks at the time first is told which deadline it was, the other one that it is over.
+    let is_late = |error: &Error| matches!(error, Error::TimedOut(TimedOut::Send));
+    let errors = [sent.unwrap_err(), receiving.join().unwrap().unwrap_err()];
+    assert!(errors.iter().any(is_late), "{errors:?}");
+}
+
+#[test]
+fn a_receiver_ends_after_a_close_that_came_while_the_sender_was_writing() {
+    let (ws, mut peer) = server(&quick());
+    let (mut receiver, mut sender) = ws.split().unwrap();
+    let sending = thread::spawn(move || sender.send_binary(&vec![0; LARGE]));
+    thread::sleep(Duration::from_millis(50));
+    peer.write_all(&masked(0x88, b"\x03\xe8")).unwrap();
+    let (closed, end) = in_time(move || {
+        let closed = matches!(receiver.recv(), Ok(Some(Event::Close(Some(_)))));
+        thread::spawn(move || peer.read_to_end(&mut vec![]));
+        (closed, receiver.recv().map(|event| event.is_some()))
+    });
+    assert!(closed);
+    assert!(matches!(end, Ok(false)), "{end:?}");
+    sending.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_failure_does_not_cut_the_frame_that_is_on_its_way() {
+    let mut config = quick();
+    (config.timeouts.send, config.timeouts.close) = (None, Some(Duration::from_secs(5)));
+    let (ws, mut peer) = server(&config);
+    let (mut receiver, mut sender) = ws.split().unwrap();
+    let sending = thread::spawn(move || sender.send_binary(&vec![0; LARGE]));
+    thread::sleep(Duration::from_millis(50));
+    peer.write_all(b"\xff\xff").unwrap();
+    let receiving = thread::spawn(move || receiver.recv().map(|event| event.is_some()));
+    thread::sleep(Duration::from_millis(100));
+    let all = in_time(move || {
+        let mut all = vec![];
+        peer.read_to_end(&mut all).unwrap();
+        all
+    });
+    assert_eq!((all.len(), &all[all.len() - 4..]), (10 + LARGE + 4, &b"\x88\x02\x03\xea"[..]));
+    sending.join().unwrap().unwrap();
+    let ended = receiving.join().unwrap();
+    assert!(matches!(ended, Err(Error::Protocol(ProtocolError::ReservedOpcode))), "{ended:?}");
+}
+
+#[test]
+fn both_ends_of_plain_streams_come_to_an_end() {
+    let (near, far) = UnixStream::pair().unwrap();
+    let mut server = websocket(Plain(near), Connection::server(&quick()));
+    let mut client = websocket(Plain(far), Connection::client(&quick(), || Some([1, 2, 3, 4])));
+    let serving = thread::spawn(move || {
+        let events = std::iter::from_fn(|| server.recv().unwrap().map(|_| ())).count();
+        (events, server.state())
+    });
+    in_time(move || client.close(None)).unwrap();
+    assert_eq!(serving.join().unwrap(), (1, sotong::State::Closed));
+}
+
+#[test]
+fn a_close_that_came_in_time_counts_however_late_it_is_looked_at() {
+    let (mut ws, mut peer) = server(&quick());
+    ws.send_close(None).unwrap();
+    peer.write_all(&masked(0x81, b"last words")).unwrap();
+    assert_eq!(ws.recv().unwrap(), Some(Event::Text("last words")));
+    peer.write_all(&masked(0x88, b"")).unwrap();
+    thread::sleep(Duration::from_millis(600));
+    assert_eq!(ws.recv().unwrap(), Some(Event::Close(None)));
+}

@@ -1,0 +1,352 @@
+//! What a connection allocates: nothing per message, and never more than twice what has arrived.
+
+#![expect(unsafe_code, reason = "an allocator is unsafe to write, and this one counts")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use sotong::{
+    Chunk, Config, Connection, Event, ProtocolError, ReceiveBuffer, Role, SendBuffer, Transmit,
+};
+
+/// The system's allocator, counting for each thread what it does.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    static ALLOCATED: Cell<usize> = const { Cell::new(0) };
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(freed: usize, allocated: usize) {
+    LIVE.set(LIVE.get() + allocated as isize - freed as isize);
+    PEAK.set(PEAK.get().max(LIVE.get()));
+    if allocated > 0 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        ALLOCATED.set(ALLOCATED.get() + allocated);
+    }
+}
+
+// SAFETY: calls go to the system's allocator as they came; counting neither allocates nor unwinds.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(0, layout.size());
+        // SAFETY: the caller's promises are the ones demanded.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(0, layout.size());
+        // SAFETY: the caller's promises are the ones demanded.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        count(layout.size(), 0);
+        // SAFETY: the caller's promises are the ones demanded.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // A block that moves is there twice for a moment.
+        count(0, new_size);
+        count(layout.size(), 0);
+        // SAFETY: the caller's promises are the ones demanded.
+        unsafe { System.realloc(ptr, layout, new_size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// What happened on the heap of this thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Heap {
+    allocations: usize,
+    allocated: usize,
+    /// The most that was live at once, beyond what was live before.
+    peak: usize,
+}
+
+fn measure(action: impl FnOnce()) -> Heap {
+    let (allocations, allocated, live) = (ALLOCATIONS.get(), ALLOCATED.get(), LIVE.get());
+    PEAK.set(live);
+    action();
+    Heap {
+        allocations: ALLOCATIONS.get() - allocations,
+        allocated: ALLOCATED.get() - allocated,
+        peak: (PEAK.get() - live) as usize,
+    }
+}
+
+const NOTHING: Heap = Heap { allocations: 0, allocated: 0, peak: 0 };
+
+/// After how many rounds of the same traffic the buffers have the size that they keep.
+const WARM_UP: usize = 4;
+
+/// One end and its buffers, after the example of an adapter that writes at once.
+struct End {
+    conn: Connection,
+    rx: ReceiveBuffer,
+    tx: SendBuffer,
+    events: usize,
+}
+
+impl End {
+    fn new(role: Role, config: &Config) -> Self {
+        let conn = match role {
+            Role::Client => Connection::client(config, || Some([1, 2, 3, 4])),
+            Role::Server => Connection::server(config),
+        };
+        let rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
+        Self { conn, rx, tx: SendBuffer::new(), events: 0 }
+    }
+
+    /// Receives `bytes` by `step`, echoes messages if asked to, and writes what is due.
+    fn receive(&mut self, bytes: &[u8], step: usize, echo: bool) -> Result<(), ProtocolError> {
+        for mut piece in bytes.chunks(step) {
+            while !piece.is_empty() {
+                piece = &piece[self.rx.extend(piece)..];
+                while let Some(event) = self.conn.next_event(&mut self.rx)? {
+                    self.events += 1;
+                    match event {
+                        Event::Text(text) if echo => write(self.conn.send_text(text, &mut self.tx)),
+                        Event::Binary(bytes) if echo => {
+                            write(self.conn.send_binary(bytes, &mut self.tx));
+                        }
+                        _ => {}
+                    }
+                }
+                self.conn.poll_transmit(&mut self.tx);
+                write(Ok(self.tx.transmit()));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write(transmit: Result<Transmit<'_, '_>, sotong::SendError>) {
+    let mut transmit = transmit.expect("it may be sent");
+    transmit.consume(transmit.len());
+}
+
+/// A frame that goes to `role`, masked with zeros towards a server.
+fn frame_to(role: Role, first: u8, payload: &[u8]) -> Vec<u8> {
+    let mask_bit = if role == Role::Server { 0x80 } else { 0 };
+    let len = payload.len() as u64;
+    let mut bytes = vec![first];
+    match len {
+        0..126 => bytes.push(mask_bit | len as u8),
+        126..0x1_0000 => bytes.extend([&[mask_bit | 126], &len.to_be_bytes()[6..]].concat()),
+        _ => bytes.extend([&[mask_bit | 127], &len.to_be_bytes()[..]].concat()),
+    }
+    bytes.extend(if role == Role::Server { &[0; 4][..] } else { &[] });
+    bytes.extend(payload);
+    bytes
+}
+
+/// Messages of all kinds: short, long, larger than the receive buffer, in fragments, with pings.
+fn traffic(role: Role) -> Vec<u8> {
+    let long = "가".repeat(1000);
+    let larger = vec![0xfe; 30_000];
+    let list: [(u8, &[u8]); 10] = [
+        (0x81, b"short"),
+        (0x82, b""),
+        (0x81, long.as_bytes()),
+        (0x82, &larger),
+        (0x01, b"frag"),
+        (0x89, b"ping"),
+        (0x00, long.as_bytes()),
+        (0x80, b"ment"),
+        (0x89, &[b'p'; 125]),
+        (0x8a, b"pong"),
+    ];
+    list.iter().flat_map(|(first, payload)| frame_to(role, *first, payload)).collect()
+}
+
+#[test]
+fn receiving_allocates_nothing_once_the_buffers_are_there() {
+    for role in [Role::Server, Role::Client] {
+        for step in [1, 1000, usize::MAX] {
+            let (mut end, bytes) = (End::new(role, &Config::default()), traffic(role));
+            (0..WARM_UP).for_each(|_| end.receive(&bytes, step, false).unwrap());
+            let heap = measure(|| (0..10).for_each(|_| end.receive(&bytes, step, false).unwrap()));
+            assert_eq!((heap, end.events), (NOTHING, (WARM_UP + 10) * 8), "{role:?} by {step}");
+        }
+    }
+}
+
+#[test]
+fn an_echo_and_the_answers_to_pings_allocate_nothing_once_the_buffers_are_there() {
+    for role in [Role::Server, Role::Client] {
+        let (mut end, bytes) = (End::new(role, &Config::default()), traffic(role));
+        (0..WARM_UP).for_each(|_| end.receive(&bytes, 5000, true).unwrap());
+        let sent = end.tx.sent();
+        let heap = measure(|| (0..WARM_UP).for_each(|_| end.receive(&bytes, 5000, true).unwrap()));
+        assert_eq!((heap, end.events), (NOTHING, 2 * WARM_UP * 8), "{role:?}");
+        assert_eq!(end.tx.sent(), 2 * sent);
+    }
+}
+
+#[test]
+fn a_server_sends_large_payloads_without_an_allocation() {
+    let payload = vec![7; 1 << 20];
+    let mut end = End::new(Role::Server, &Config::default());
+    write(end.conn.send_binary(&payload, &mut end.tx));
+    let heap = measure(|| (0..10).for_each(|_| write(end.conn.send_binary(&payload, &mut end.tx))));
+    assert_eq!(heap, NOTHING);
+}
+
+#[test]
+fn headers_that_announce_2_to_the_62_hold_nothing() {
+    let mut config = Config::default();
+    (config.limits.message, config.limits.frame) = (u64::MAX, u64::MAX);
+    config.limits.receive_buffer = 512;
+    let bytes = b"\x82\xff\x40\0\0\0\0\0\0\0\0\0\0\0payload";
+    let mut ends: Vec<End> = (0..1000).map(|_| End::new(Role::Server, &config)).collect();
+    let heap = measure(|| ends.iter_mut().for_each(|end| end.receive(bytes, 5, false).unwrap()));
+    assert_eq!((heap.allocations, heap.peak), (1000, 512 * 1000), "the buffers themselves");
+
+    let mut end = End::new(Role::Server, &config);
+    let heap = measure(|| {
+        for _ in 0..1000 {
+            assert_eq!(end.rx.extend(bytes), bytes.len());
+            while let Some(chunk) = end.conn.next_chunk(&mut end.rx).unwrap() {
+                assert!(matches!(chunk, Chunk::Binary { last: false, .. }));
+            }
+        }
+    });
+    assert_eq!((heap.allocations, heap.peak), (1, 512), "all of it passes through one buffer");
+}
+
+/// What a message holds after each read stays below twice what has arrived, and one read.
+fn assert_grows_with_what_arrives(role: Role, bytes: &[u8], step: usize) {
+    let mut end = End::new(role, &Config::default());
+    let capacity = Config::default().limits.receive_buffer;
+    let (before, mut arrived) = (LIVE.get(), 0);
+    for piece in bytes.chunks(step) {
+        let live = LIVE.get() - before;
+        let peak = live as usize + measure(|| end.receive(piece, step, false).unwrap()).peak;
+        arrived += piece.len();
+        let held = (LIVE.get() - before) as usize;
+        assert!(held <= 2 * arrived + capacity, "{held} bytes are held for {arrived}");
+        // To grow, the old memory and the new one are there for a moment.
+        assert!(peak <= 3 * arrived + capacity, "{peak} bytes at once for {arrived}");
+    }
+    assert_eq!(end.events, 1);
+}
+
+#[test]
+fn memory_grows_with_what_has_arrived_of_a_message() {
+    let payload = vec![b'm'; 1 << 20];
+    for role in [Role::Server, Role::Client] {
+        for step in [700, 1400, 16_384, 50_000] {
+            assert_grows_with_what_arrives(role, &frame_to(role, 0x81, &payload), step);
+        }
+    }
+}
+
+#[test]
+fn memory_grows_with_what_has_arrived_of_fragments() {
+    let piece = [b'm'; 100];
+    for role in [Role::Server, Role::Client] {
+        let mut bytes = frame_to(role, 0x01, &piece);
+        bytes.extend(frame_to(role, 0x00, &piece).repeat(10_000));
+        bytes.extend(frame_to(role, 0x80, &piece));
+        for step in [700, 16_384] {
+            assert_grows_with_what_arrives(role, &bytes, step);
+        }
+    }
+}
+
+#[test]
+fn a_message_in_fragments_is_moved_a_bounded_number_of_times() {
+    let mut config = Config::default();
+    config.limits.receive_buffer = 512;
+    let mut bytes = frame_to(Role::Server, 0x02, &[7; 100]);
+    bytes.extend(frame_to(Role::Server, 0x00, &[7; 100]).repeat(10_000));
+    bytes.extend(frame_to(Role::Server, 0x80, &[7; 100]));
+    let mut end = End::new(Role::Server, &config);
+    let heap = measure(|| end.receive(&bytes, 500, false).unwrap());
+    // Growing by a factor allocates a small multiple of the message in all.
+    assert!(heap.allocated <= 8 * bytes.len(), "{} for {}", heap.allocated, bytes.len());
+}
+
+#[test]
+fn a_flood_of_pings_to_a_stream_that_takes_nothing_holds_a_bounded_amount() {
+    for role in [Role::Server, Role::Client] {
+        let bytes = frame_to(role, 0x89, &[b'p'; 125]).repeat(100);
+        let mut end = End::new(role, &Config::default());
+        let heap = measure(|| {
+            for _ in 0..1000 {
+                assert_eq!(end.rx.extend(&bytes), bytes.len());
+                while end.conn.next_event(&mut end.rx).unwrap().is_some() {
+                    end.conn.poll_transmit(&mut end.tx);
+                }
+            }
+        });
+        // The queue's mark, twice as a vector grows, once more while it moves; the read buffer.
+        assert!(heap.peak <= 3 * 64 * 1024 + 16 * 1024 + 1024, "{heap:?}");
+        assert!(end.tx.len() < 64 * 1024 + 131, "{}", end.tx.len());
+    }
+}
+
+#[test]
+fn endless_empty_fragments_hold_nothing_and_end() {
+    for role in [Role::Server, Role::Client] {
+        let next = frame_to(role, 0x00, b"");
+        let mut end = End::new(role, &Config::default());
+        end.receive(&frame_to(role, 0x01, b""), 100, false).unwrap();
+        let mut fragments = 1;
+        let mut error = None;
+        let heap = measure(|| {
+            while error.is_none() && fragments < 100_000 {
+                error = end.receive(&next, 100, false).err();
+                fragments += 1;
+            }
+        });
+        assert_eq!((heap, fragments), (NOTHING, 65_537));
+        assert_eq!(error.map(|error| error.close_code().0), Some(1008));
+    }
+}
+
+#[test]
+fn an_idle_connection_gives_its_buffers_back() {
+    for role in [Role::Server, Role::Client] {
+        let mut end = End::new(role, &Config::default());
+        let bytes = frame_to(role, 0x81, b"a message and no ping");
+        let before = LIVE.get();
+        end.receive(&bytes, 7, true).unwrap();
+        assert!(LIVE.get() > before);
+        end.rx.release();
+        end.tx.release();
+        assert_eq!(LIVE.get(), before);
+        end.receive(&bytes, 7, true).unwrap();
+        assert_eq!(end.events, 2, "they come back");
+    }
+}
+
+#[test]
+fn memory_beyond_the_capacity_is_given_back_after_a_large_message() {
+    let capacity = Config::default().limits.receive_buffer as isize;
+    let mut end = End::new(Role::Server, &Config::default());
+    let large = frame_to(Role::Server, 0x82, &[7; 100_000]);
+    let small = frame_to(Role::Server, 0x82, b"small");
+    let before = LIVE.get();
+    end.receive(&large, 5000, false).unwrap();
+    assert!(LIVE.get() - before > 100_000);
+    end.rx.shrink();
+    assert_eq!(LIVE.get(), before);
+    end.receive(&small, 5000, false).unwrap();
+    end.rx.shrink();
+    assert_eq!(LIVE.get() - before, capacity, "what is no larger is kept");
+}
+
+#[test]
+fn a_connection_is_a_few_hundred_bytes() {
+    let (conn, buffers) =
+        (size_of::<Connection>(), size_of::<ReceiveBuffer>() + size_of::<SendBuffer>());
+    println!("a connection has {conn} bytes, its buffers {buffers}");
+    assert!(conn <= 512 && buffers <= 160, "{conn}, {buffers}");
+}
