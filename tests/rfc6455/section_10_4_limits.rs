@@ -124,7 +124,7 @@ fn fragments_that_announce_too_much_together_fail_at_the_header_that_does() {
 fn the_default_limits_are_those_that_the_documentation_tells() {
     let limits = Config::default().limits;
     let sizes = (limits.message, limits.frame, limits.fragments);
-    assert_eq!(sizes, (1 << 20, 1 << 20, 1 << 16));
+    assert_eq!(sizes, (1 << 20, 1 << 20, 1 << 17));
     assert_eq!((limits.send_queue, limits.receive_buffer), (64 * 1024, 16 * 1024));
     let heads = (limits.head, limits.head_lines, limits.refusal_body);
     assert_eq!(heads, (16 * 1024, 100, 16 * 1024));
