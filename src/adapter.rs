@@ -1,13 +1,17 @@
-//! What the adapters share: their error, and randomness from the operating system.
+//! What the adapters share: their error, their parts, and randomness from the operating system.
 
 use std::boxed::Box;
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::close::CloseCode;
+use crate::config::Config;
+use crate::connection::{Connection, Incoming};
 use crate::error::{ProtocolError, SendError, TimedOut};
-use crate::handshake::{HandshakeError, client};
+use crate::handshake::{HandshakeError, client, server};
 
 /// What can go wrong in an adapter.
 #[derive(Debug)]
@@ -121,6 +125,41 @@ impl From<TimedOut> for Error {
     }
 }
 
+/// What a WebSocket of either adapter is made of.
+#[derive(Debug)]
+pub struct Parts<S> {
+    /// The stream.
+    pub io: S,
+    /// The state of the connection.
+    pub connection: Connection,
+    /// What came and was not looked at.
+    pub rx: ReceiveBuffer,
+    /// What is queued.
+    pub tx: SendBuffer,
+}
+
+/// Looks for something to hand over: [`Incoming::advance`] or [`Incoming::advance_chunk`].
+pub(crate) type Advance = fn(&mut Incoming, &mut ReceiveBuffer) -> Result<bool, ProtocolError>;
+
+/// A buffer that can hold the largest head allowed.
+pub(crate) fn head_buffer(config: &Config) -> ReceiveBuffer {
+    ReceiveBuffer::with_capacity(config.limits.receive_buffer.max(config.limits.head))
+}
+
+/// Queues what a server says to a client with whom the opening handshake failed.
+pub(crate) fn refuse(error: &Error, tx: &mut SendBuffer) {
+    match error {
+        Error::Handshake(error) => server::refuse(*error, tx),
+        Error::TimedOut(_) => server::refuse_late(tx),
+        _ => {}
+    }
+}
+
+/// A lock whose holder panicked is taken all the same: a frame is queued whole or not at all.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The nonce of an opening handshake: "a randomly selected 16-byte value" (section 4.1).
 pub(crate) fn nonce() -> Result<[u8; 16]> {
     let mut nonce = [0; 16];
@@ -138,7 +177,8 @@ pub(crate) fn masking_key() -> Option<[u8; 4]> {
         left: usize,
     }
     std::thread_local! {
-        static KEYS: RefCell<Keys> = const { RefCell::new(Keys { fresh: [[0; 4]; AT_A_TIME], left: 0 }) };
+        static KEYS: RefCell<Keys> =
+            const { RefCell::new(Keys { fresh: [[0; 4]; AT_A_TIME], left: 0 }) };
     }
     KEYS.with_borrow_mut(|keys| {
         if keys.left == 0 {

@@ -27,41 +27,27 @@
 //! Streams that never block, as in an event loop, are better served by the core.
 
 mod handshake;
-mod link;
+mod reader;
 mod split;
 mod stream;
+mod writer;
 
-use std::io;
-
+pub use crate::adapter::Parts;
 use crate::adapter::{Error, Result};
-use crate::buffer::{ReceiveBuffer, SendBuffer, Transmit};
 use crate::close::CloseFrame;
-use crate::connection::{Chunk, Connection, Event, Outgoing, Payload, Prepared, State};
+use crate::connection::{Chunk, Connection, Event, Payload, Prepared, State};
 use crate::error::SendError;
-use crate::timing::Traffic;
 pub use handshake::{Upgrade, accept, connect};
-use link::{Clock, Link, Reader, go_on, write_some};
+use reader::{Clock, Link, Reader};
 pub use split::{Receiver, Sender};
 pub use stream::{Plain, Stream, TryClone};
+use writer::Writer;
 
 /// A WebSocket connection over a stream.
 #[derive(Debug)]
 pub struct WebSocket<S> {
     reader: Reader,
     writer: Writer<S>,
-}
-
-/// What a [`WebSocket`] is made of.
-#[derive(Debug)]
-pub struct Parts<S> {
-    /// The stream.
-    pub io: S,
-    /// The state of the connection.
-    pub connection: Connection,
-    /// What came and was not looked at.
-    pub rx: ReceiveBuffer,
-    /// What is queued.
-    pub tx: SendBuffer,
 }
 
 impl<S: Stream> WebSocket<S> {
@@ -279,95 +265,5 @@ impl<S: Stream> Responder<'_, S> {
     pub fn send<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
         let message = message.into();
         self.writer.send(|outgoing, tx| outgoing.send(message, tx))
-    }
-}
-
-/// The writing half, and what it writes to.
-#[derive(Debug)]
-struct Writer<S> {
-    io: S,
-    outgoing: Outgoing,
-    tx: SendBuffer,
-    clock: Clock,
-    has_shut_down: bool,
-}
-
-impl<S: Stream> Writer<S> {
-    fn feed<'p>(
-        &mut self,
-        encode: impl for<'t> FnOnce(
-            &mut Outgoing,
-            &'t mut SendBuffer,
-        ) -> Result<Transmit<'t, 'p>, SendError>,
-    ) -> Result<()> {
-        self.make_room()?;
-        encode(&mut self.outgoing, &mut self.tx)?.queue();
-        Ok(())
-    }
-
-    fn send<'p>(
-        &mut self,
-        encode: impl for<'t> FnOnce(
-            &mut Outgoing,
-            &'t mut SendBuffer,
-        ) -> Result<Transmit<'t, 'p>, SendError>,
-    ) -> Result<()> {
-        self.make_room()?;
-        let mut transmit = encode(&mut self.outgoing, &mut self.tx)?;
-        // What the stream does not take at once is queued, and a deadline watches over it.
-        while !transmit.is_empty() {
-            let written = write_some(&mut self.io, &mut transmit);
-            if self.clock.pause(written)?.is_none() {
-                break;
-            }
-        }
-        drop(transmit);
-        self.flush().map(|_| ())
-    }
-
-    fn make_room(&mut self) -> Result<()> {
-        self.outgoing.poll_transmit(&mut self.tx);
-        if self.outgoing.is_full(&self.tx) {
-            self.flush()?;
-        }
-        Ok(())
-    }
-}
-
-impl<S: Stream> Link for Writer<S> {
-    fn clock(&self) -> Clock {
-        self.clock
-    }
-
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.io.read(buf)
-    }
-
-    fn with_writer<T>(&mut self, f: impl FnOnce(&mut Outgoing, &mut SendBuffer) -> T) -> T {
-        f(&mut self.outgoing, &mut self.tx)
-    }
-
-    fn traffic(&self, received: Option<u64>) -> Traffic {
-        Traffic { received, sent: self.tx.sent(), queued: !self.tx.is_empty() }
-    }
-
-    fn flush(&mut self) -> Result<bool> {
-        loop {
-            // A full queue holds replies back until it is written.
-            self.outgoing.poll_transmit(&mut self.tx);
-            if self.tx.is_empty() {
-                self.io.flush()?;
-                return Ok(true);
-            }
-            let written = write_some(&mut self.io, &mut self.tx.transmit());
-            self.clock.pause(written)?;
-            let seen = self.traffic(None);
-            go_on(&mut self.outgoing, self.clock.now(), seen)?;
-        }
-    }
-
-    fn shut_down(&mut self) -> bool {
-        self.has_shut_down = self.has_shut_down || self.io.shut_down().unwrap_or(false);
-        self.has_shut_down
     }
 }

@@ -32,24 +32,28 @@
 //! is late by 40 ms and more.
 
 mod handshake;
-mod link;
 mod pool;
+mod reader;
 mod split;
 mod stream;
+mod timer;
+mod writer;
 
 use std::io;
 use std::task::{Context, Poll};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+pub use crate::adapter::Parts;
 use crate::adapter::Result;
-use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::close::CloseFrame;
 use crate::connection::{Chunk, Connection, Event, Payload, Prepared, State};
 use crate::error::SendError;
 pub use handshake::{Upgrade, accept, connect};
-use link::{Link, Reader, Timer, Writer};
+use reader::{Link, Reader};
 pub use split::{Receiver, Sender};
+use timer::Timer;
+use writer::Writer;
 
 /// A WebSocket connection over a stream.
 ///
@@ -58,19 +62,6 @@ pub use split::{Receiver, Sender};
 pub struct WebSocket<S> {
     reader: Reader,
     writer: Writer<S>,
-}
-
-/// What a [`WebSocket`] is made of.
-#[derive(Debug)]
-pub struct Parts<S> {
-    /// The stream.
-    pub io: S,
-    /// The state of the connection.
-    pub connection: Connection,
-    /// What came and was not looked at.
-    pub rx: ReceiveBuffer,
-    /// What is queued.
-    pub tx: SendBuffer,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::link::{Clock, write_some};
+use super::reader::Clock;
+use super::writer::write_some;
 use super::{Parts, Stream, WebSocket};
-use crate::adapter::{Error, Result, masking_key, nonce};
+use crate::adapter::{Error, Result, head_buffer, masking_key, nonce, refuse};
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::config::{Config, Timeouts};
 use crate::error::TimedOut;
@@ -77,11 +78,7 @@ impl<S: Stream> Upgrade<S> {
             Ok(request) => Ok(Self { opening, request, config: config.clone() }),
             Err(error) => {
                 let mut tx = SendBuffer::new();
-                match error {
-                    Error::Handshake(error) => server::refuse(error, &mut tx),
-                    Error::TimedOut(_) => server::refuse_late(&mut tx),
-                    _ => {}
-                }
+                refuse(&error, &mut tx);
                 opening.last_words(tx, config).ok(); // the cause is what matters
                 Err(error)
             }
@@ -147,8 +144,7 @@ struct Opening<S> {
 impl<S: Stream> Opening<S> {
     fn start(mut io: S, config: &Config) -> Result<Self> {
         let ticks = io.prepare(tick(&config.timeouts))?;
-        // A buffer that can hold the largest head allowed.
-        let rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer.max(config.limits.head));
+        let rx = head_buffer(config);
         let mut opening = Self { io, rx, clock: Clock::new(ticks), deadline: None };
         opening.deadline_from_now(config.timeouts.handshake);
         Ok(opening)

@@ -13,11 +13,12 @@
 //! the receiver never waits for a sender whose peer does not read.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use super::link::{Clock, Link, Reader, go_on, write_some};
-use super::{TryClone, WebSocket, Writer};
-use crate::adapter::Result;
+use super::reader::{Clock, Link, Reader};
+use super::writer::{Writer, go_on, write_some};
+use super::{TryClone, WebSocket};
+use crate::adapter::{Result, lock};
 use crate::buffer::{SendBuffer, Transmit};
 use crate::close::CloseFrame;
 use crate::connection::{Chunk, Event, Outgoing, Payload, Prepared, State};
@@ -150,11 +151,6 @@ impl<S: TryClone> Shared<S> {
         }
         Ok(())
     }
-}
-
-/// A lock whose holder panicked is taken all the same: a frame is queued whole or not at all.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<S: TryClone> Link for End<S> {

@@ -7,7 +7,7 @@ use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use ::tokio::time::timeout;
 
 use super::{Parts, WebSocket};
-use crate::adapter::{Error, Result, masking_key, nonce};
+use crate::adapter::{Error, Result, head_buffer, masking_key, nonce, refuse};
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::config::Config;
 use crate::error::TimedOut;
@@ -113,11 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
             Ok(request) => Ok(Self { io, request, rx, config: config.clone() }),
             Err(error) => {
                 let mut tx = SendBuffer::new();
-                match error {
-                    Error::Handshake(error) => server::refuse(error, &mut tx),
-                    Error::TimedOut(_) => server::refuse_late(&mut tx),
-                    _ => {}
-                }
+                refuse(&error, &mut tx);
                 finish(io, tx, config).await.ok(); // the cause is what matters
                 Err(error)
             }
@@ -176,11 +172,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
         self.request.reject(status, headers, body, &mut tx)?;
         finish(self.io, tx, &self.config).await
     }
-}
-
-/// A buffer that can hold the largest head allowed.
-fn head_buffer(config: &Config) -> ReceiveBuffer {
-    ReceiveBuffer::with_capacity(config.limits.receive_buffer.max(config.limits.head))
 }
 
 async fn within<T>(limit: Option<Duration>, work: impl Future<Output = Result<T>>) -> Result<T> {

@@ -7,14 +7,15 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
 
 use super::WebSocket;
-use super::link::{Link, Reader, Writer};
-use crate::adapter::Result;
+use super::reader::{Link, Reader};
+use super::writer::Writer;
+use crate::adapter::{Result, lock};
 use crate::buffer::{SendBuffer, Transmit};
 use crate::close::CloseFrame;
 use crate::connection::{Chunk, Event, Outgoing, Payload, Prepared, State};
@@ -112,11 +113,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
         }
         output
     }
-}
-
-/// A lock whose holder panicked is taken all the same: a frame is queued whole or not at all.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link for End<S> {

@@ -10,7 +10,8 @@ use ::tokio::io::{AsyncRead, AsyncWrite};
 use futures_core::Stream;
 use futures_sink::Sink;
 
-use super::link::{Link, Reader, Writer};
+use super::reader::{Link, Reader};
+use super::writer::Writer;
 use super::{Receiver, Sender, WebSocket};
 use crate::adapter::{Error, Result};
 use crate::buffer::{SendBuffer, Transmit};

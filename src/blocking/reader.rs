@@ -1,13 +1,13 @@
-//! The one loop that moves bytes between a stream and the core; a whole
-//! [`WebSocket`](super::WebSocket) and the halves of one share it.
+//! The one loop that reads; a whole [`WebSocket`](super::WebSocket) and the
+//! [`Receiver`](super::Receiver) of a split one share it.
 
-use std::io::{self, ErrorKind, IoSlice, Write};
+use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use crate::adapter::{Error, Result};
-use crate::buffer::{ReceiveBuffer, SendBuffer, Transmit};
+use crate::adapter::{Advance, Error, Result};
+use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::connection::{Chunk, Event, Incoming, Outgoing, Transport};
-use crate::error::{ProtocolError, SendError, TimedOut};
+use crate::error::{ProtocolError, TimedOut};
 use crate::timing::Traffic;
 
 /// How the loop gets at the stream and at the writing half, which may be shared with another thread.
@@ -41,9 +41,6 @@ pub(super) struct Clock {
     pub(super) epoch: Instant,
     pub(super) ticks: bool,
 }
-
-/// Looks for something to hand over: [`Incoming::advance`] or [`Incoming::advance_chunk`].
-type Advance = fn(&mut Incoming, &mut ReceiveBuffer) -> Result<bool, ProtocolError>;
 
 impl Reader {
     pub(super) fn recv(&mut self, link: &mut impl Link) -> Result<Option<Event<'_>>> {
@@ -160,17 +157,12 @@ fn check(link: &mut impl Link, received: Option<u64>) -> Result<()> {
     Ok(link.with_writer(|outgoing, _| check_time(outgoing, now, seen))?)
 }
 
-/// Does what is due at `now`, between two writes.
-pub(super) fn go_on(outgoing: &mut Outgoing, now: Duration, seen: Traffic) -> Result<()> {
-    check_time(outgoing, now, seen)?;
-    match outgoing.transport() {
-        Transport::Close => Err(SendError::Closing.into()),
-        _ => Ok(()),
-    }
-}
-
 /// Does what is due at `now`.
-fn check_time(outgoing: &mut Outgoing, now: Duration, seen: Traffic) -> Result<(), TimedOut> {
+pub(super) fn check_time(
+    outgoing: &mut Outgoing,
+    now: Duration,
+    seen: Traffic,
+) -> Result<(), TimedOut> {
     match outgoing.poll_timeout(now, seen) {
         Some(deadline) if deadline <= now => outgoing.handle_timeout(now, seen),
         _ => Ok(()),
@@ -197,20 +189,4 @@ impl Clock {
     pub(super) fn now(&self) -> Duration {
         self.epoch.elapsed()
     }
-}
-
-/// Writes once, as much as the stream takes.
-pub(super) fn write_some(
-    io: &mut impl Write,
-    transmit: &mut Transmit<'_, '_>,
-) -> io::Result<usize> {
-    let n = match transmit.slices() {
-        [one, []] | [[], one] => io.write(one)?,
-        both => io.write_vectored(&both.map(IoSlice::new))?,
-    };
-    if n == 0 {
-        return Err(ErrorKind::WriteZero.into());
-    }
-    transmit.consume(n);
-    Ok(n)
 }

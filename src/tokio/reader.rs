@@ -1,0 +1,221 @@
+//! The one loop that reads; a whole [`WebSocket`](super::WebSocket) and the
+//! [`Receiver`](super::Receiver) of a split one share it.
+//!
+//! Everything here is a `poll_*` that keeps its state in the struct, so a caller that stops waiting
+//! loses nothing.
+
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use ::tokio::io::{AsyncWrite, ReadBuf};
+
+use super::pool;
+use super::timer::Timer;
+use super::writer::Writer;
+use crate::adapter::{Advance, Result};
+use crate::buffer::ReceiveBuffer;
+use crate::connection::{Chunk, Event, Incoming, State, Transport};
+use crate::error::ProtocolError;
+
+/// How the loop gets at the stream and at the writing half, which may be shared with another task.
+pub(super) trait Link {
+    type Write: AsyncWrite + Unpin;
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>>;
+
+    /// Runs `f` with the writing half, and with a context that wakes whoever waits for it.
+    fn with_writer<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Writer<Self::Write>, &mut Context<'_>) -> T,
+    ) -> T;
+}
+
+/// The reading half.
+#[derive(Debug)]
+pub(super) struct Reader {
+    pub(super) incoming: Incoming,
+    pub(super) rx: ReceiveBuffer,
+    pub(super) timer: Timer,
+    /// Whether the error that ended the connection was an item of the stream.
+    pub(super) has_told_error: bool,
+}
+
+impl Reader {
+    pub(super) async fn recv<L: Link>(&mut self, link: &mut L) -> Result<Option<Event<'_>>> {
+        if !self.wait(link, Incoming::advance).await? {
+            return Ok(None);
+        }
+        let Self { incoming, rx, timer, .. } = self;
+        match incoming.next_event(rx) {
+            Ok(event) => Ok(event),
+            Err(error) => Err(fail(error, incoming, timer, link).await),
+        }
+    }
+
+    pub(super) async fn recv_chunk<L: Link>(&mut self, link: &mut L) -> Result<Option<Chunk<'_>>> {
+        if !self.wait(link, Incoming::advance_chunk).await? {
+            return Ok(None);
+        }
+        let Self { incoming, rx, timer, .. } = self;
+        match incoming.next_chunk(rx) {
+            Ok(chunk) => Ok(chunk),
+            Err(error) => Err(fail(error, incoming, timer, link).await),
+        }
+    }
+
+    async fn wait<L: Link>(&mut self, link: &mut L, advance: Advance) -> Result<bool> {
+        std::future::poll_fn(|cx| self.poll_advance(link, advance, cx)).await
+    }
+
+    /// Ready with whether there is something to lend; `false` once the connection is closed.
+    pub(super) fn poll_advance<L: Link>(
+        &mut self,
+        link: &mut L,
+        advance: Advance,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<bool>> {
+        let mut has_read = false;
+        loop {
+            match advance(&mut self.incoming, &mut self.rx) {
+                Ok(true) => return self.poll_hand_over(link, cx).map(|()| Ok(true)),
+                Ok(false) => {}
+                Err(_) => return self.poll_end(link, cx),
+            }
+            match link.with_writer(cx, |writer, cx| writer.poll_replies(&mut self.incoming, cx)) {
+                (State::Open, _) => {}
+                (_, Transport::Keep) => {
+                    // The deadline of a close holds even if the peer never pauses.
+                    if has_read && let Poll::Ready(timed) = self.poll_timeout(link, cx) {
+                        timed?;
+                    }
+                }
+                _ => return self.poll_end(link, cx),
+            }
+            match self.poll_fill(link, cx) {
+                Poll::Ready(Ok(0)) => {
+                    // The peer may still read; if not, writing fails soon enough.
+                    ready!(self.poll_flush(link, cx));
+                    return self.poll_end(link, cx);
+                }
+                Poll::Ready(Ok(_)) => has_read = true,
+                Poll::Ready(Err(error)) => {
+                    link.with_writer(cx, |writer, _| writer.outgoing.end());
+                    return Poll::Ready(Err(error.into()));
+                }
+                Poll::Pending => ready!(self.poll_timeout(link, cx))?,
+            }
+        }
+    }
+
+    /// Queues the reply to what is handed over, so that it goes before whatever the application says
+    /// then. A Close leaves at once: the caller may drop everything after the peer's.
+    fn poll_hand_over<L: Link>(&mut self, link: &mut L, cx: &mut Context<'_>) -> Poll<()> {
+        if self.incoming.is_closed() {
+            return self.poll_flush(link, cx);
+        }
+        if self.incoming.has_reply() {
+            link.with_writer(cx, |writer, _| {
+                writer.outgoing.answer(&mut self.incoming);
+                writer.outgoing.poll_transmit(&mut writer.tx);
+            });
+        }
+        Poll::Ready(())
+    }
+
+    /// Ends the connection; how it ended is the core's to say.
+    fn poll_end<L: Link>(&mut self, link: &mut L, cx: &mut Context<'_>) -> Poll<Result<bool>> {
+        ready!(poll_linger(&mut self.incoming, &mut self.timer, link, cx));
+        Poll::Ready(self.incoming.handle_eof().map(|()| false).map_err(Into::into))
+    }
+
+    /// Reads what fits; nothing is held while there is nothing to read.
+    fn poll_fill<L: Link>(
+        &mut self,
+        link: &mut L,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        pool::attach(&mut self.rx);
+        let mut buf = ReadBuf::new(self.rx.spare());
+        let polled = link.poll_read(cx, &mut buf);
+        let n = buf.filled().len();
+        self.rx.filled(n);
+        if polled.is_pending() {
+            pool::detach(&mut self.rx);
+        }
+        polled.map_ok(|()| n)
+    }
+
+    /// Writes all that is queued. If it cannot be written, the next call tells.
+    fn poll_flush<L: Link>(&mut self, link: &mut L, cx: &mut Context<'_>) -> Poll<()> {
+        link.with_writer(cx, |writer, cx| {
+            writer.outgoing.answer(&mut self.incoming);
+            writer.poll_flush(cx).map(|_| ())
+        })
+    }
+
+    /// Ready when something was done because its time had come.
+    fn poll_timeout<L: Link>(&mut self, link: &mut L, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let received = Some(self.rx.received());
+        let timer = &mut self.timer;
+        link.with_writer(cx, |writer, cx| {
+            writer.tx.release();
+            let seen = writer.traffic(received);
+            timer.poll(&mut writer.outgoing, seen, cx)
+        })
+    }
+}
+
+/// Ends a connection that has failed, and gives its error back.
+async fn fail<L: Link>(
+    error: ProtocolError,
+    incoming: &mut Incoming,
+    timer: &mut Timer,
+    link: &mut L,
+) -> crate::Error {
+    std::future::poll_fn(|cx| poll_linger(incoming, timer, link, cx)).await;
+    error.into()
+}
+
+/// Writes what is queued, shuts down, and drops what comes until the stream ends or its time is over.
+///
+/// Whatever fails here ends the wait; how the connection ended is known already.
+fn poll_linger<L: Link>(
+    incoming: &mut Incoming,
+    timer: &mut Timer,
+    link: &mut L,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    // A peer may send for ever: after so many reads other tasks have their turn.
+    const READS: usize = 64;
+
+    for _ in 0..READS {
+        let goodbye = link.with_writer(cx, |writer, cx| writer.poll_say_goodbye(incoming, cx));
+        let dropped = poll_drop_input(link, cx);
+        let is_said = goodbye.is_ready();
+        let is_over = matches!(goodbye, Poll::Ready(Transport::Close | Transport::Keep))
+            || matches!(dropped, Poll::Ready(Ok(0)) if is_said)
+            || matches!(dropped, Poll::Ready(Err(_)));
+        let timed = link.with_writer(cx, |writer, cx| {
+            let seen = writer.traffic(None);
+            timer.poll(&mut writer.outgoing, seen, cx)
+        });
+        if is_over || matches!(timed, Poll::Ready(Err(_))) {
+            link.with_writer(cx, |writer, _| writer.outgoing.end());
+            return Poll::Ready(());
+        }
+        // At the end of the input only the output is waited for.
+        if !matches!(dropped, Poll::Ready(Ok(1..))) && timed.is_pending() {
+            return Poll::Pending;
+        }
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+/// Reads and forgets; how many bytes those were.
+fn poll_drop_input<L: Link>(link: &mut L, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    let mut scratch = [0; 4096];
+    let mut dropped = ReadBuf::new(&mut scratch);
+    link.poll_read(cx, &mut dropped).map_ok(|()| dropped.filled().len())
+}

@@ -1,0 +1,66 @@
+//! Deadlines on tokio's clock.
+
+use std::boxed::Box;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use ::tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::adapter::Result;
+use crate::connection::Outgoing;
+use crate::timing::Traffic;
+
+/// The deadlines of a connection.
+#[derive(Debug)]
+pub(super) struct Timer {
+    epoch: Instant,
+    /// Set to some deadline of before: a later one is not worth to set it anew.
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Timer {
+    pub(super) fn new() -> Self {
+        Self { epoch: Instant::now(), sleep: None }
+    }
+
+    /// The steps in which tokio's timers go.
+    const GRANULE: Duration = Duration::from_millis(1);
+
+    /// Another one of the same epoch.
+    pub(super) fn twin(&self) -> Self {
+        Self { epoch: self.epoch, sleep: None }
+    }
+
+    /// Ready when a deadline has passed and something was done because of it.
+    ///
+    /// It is the timer that must have gone off, not the clock that is past the deadline: then the
+    /// runtime has looked for input in between, and silence is silence.
+    pub(super) fn poll(
+        &mut self,
+        outgoing: &mut Outgoing,
+        seen: Traffic,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
+        loop {
+            let now = self.epoch.elapsed();
+            let deadline = outgoing.poll_timeout(now, seen);
+            // A time so far away that it cannot be told never comes.
+            let Some(deadline) = deadline.and_then(|deadline| self.epoch.checked_add(deadline))
+            else {
+                return Poll::Pending;
+            };
+            let earliest = Instant::now() + Self::GRANULE;
+            let sleep =
+                self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline.max(earliest))));
+            if sleep.is_elapsed() && sleep.deadline() >= deadline {
+                return Poll::Ready(outgoing.handle_timeout(now, seen).map_err(Into::into));
+            }
+            if sleep.is_elapsed() || sleep.deadline() > deadline.max(earliest) {
+                sleep.as_mut().reset(deadline.max(earliest));
+            }
+            ready!(sleep.as_mut().poll(cx));
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The writing half: encode, queue, write.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use ::tokio::io::AsyncWrite;
+
+use super::timer::Timer;
+use crate::adapter::Result;
+use crate::buffer::{SendBuffer, Transmit};
+use crate::connection::{Incoming, Outgoing, State, Transport};
+use crate::error::SendError;
+use crate::timing::Traffic;
+
+/// The writing half, and what it writes to.
+#[derive(Debug)]
+pub(super) struct Writer<W> {
+    pub(super) io: W,
+    pub(super) outgoing: Outgoing,
+    pub(super) tx: SendBuffer,
+    pub(super) timer: Timer,
+    /// Bytes were written since the stream was flushed.
+    unflushed: bool,
+    shut_down: bool,
+}
+
+impl<W: AsyncWrite + Unpin> Writer<W> {
+    pub(super) fn new(io: W, outgoing: Outgoing, tx: SendBuffer, timer: Timer) -> Self {
+        // A stream that was used before may hold something back.
+        Self { io, outgoing, tx, timer, unflushed: true, shut_down: false }
+    }
+
+    /// Encodes something, and writes it if `now`.
+    pub(super) async fn encode<'p>(
+        &mut self,
+        now: bool,
+        mut encode: impl for<'t> FnMut(
+            &mut Outgoing,
+            &'t mut SendBuffer,
+        ) -> Result<Transmit<'t, 'p>, SendError>,
+    ) -> Result<()> {
+        std::future::poll_fn(|cx| self.poll_encode(&mut encode, now, cx)).await?;
+        if now { self.flush().await } else { Ok(()) }
+    }
+
+    pub(super) async fn flush(&mut self) -> Result<()> {
+        std::future::poll_fn(|cx| self.poll_flush(cx)).await
+    }
+
+    /// Encodes something and, if `now`, writes what the stream takes at once; the rest is queued.
+    /// Waits while the queue is full.
+    pub(super) fn poll_encode<'p>(
+        &mut self,
+        mut encode: impl for<'t> FnMut(
+            &mut Outgoing,
+            &'t mut SendBuffer,
+        ) -> Result<Transmit<'t, 'p>, SendError>,
+        now: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
+        ready!(self.poll_room(cx))?;
+        let Self { io, outgoing, tx, unflushed, .. } = self;
+        let transmit = encode(outgoing, tx)?;
+        if now {
+            *unflushed = true;
+            let _: Poll<()> = poll_write(io, transmit, cx)?;
+        } else {
+            transmit.queue();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Waits while the queue is full.
+    pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.outgoing.poll_transmit(&mut self.tx);
+        while self.outgoing.is_full(&self.tx) {
+            ready!(self.poll_flush(cx))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes all that is queued, within the deadline for a peer that does not read.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        loop {
+            if let Poll::Ready(written) = self.poll_write_queue(cx) {
+                return Poll::Ready(written.map_err(Into::into));
+            }
+            if self.outgoing.transport() == Transport::Close {
+                return Poll::Ready(Err(SendError::Closing.into()));
+            }
+            let seen = self.traffic(None);
+            ready!(self.timer.poll(&mut self.outgoing, seen, cx))?;
+        }
+    }
+
+    /// Writes the replies that are due, as far as it goes now; what cannot be written yet is waited for
+    /// together with what comes. If nothing can be written any more, what has come is still handed
+    /// over: reading tells how the stream ended.
+    pub(super) fn poll_replies(
+        &mut self,
+        incoming: &mut Incoming,
+        cx: &mut Context<'_>,
+    ) -> (State, Transport) {
+        self.outgoing.answer(incoming);
+        let _: Poll<io::Result<()>> = self.poll_write_queue(cx);
+        (self.outgoing.state(), self.outgoing.transport())
+    }
+
+    /// Writes the last words and shuts down. Ready when all is written, with what to do then.
+    pub(super) fn poll_say_goodbye(
+        &mut self,
+        incoming: &mut Incoming,
+        cx: &mut Context<'_>,
+    ) -> Poll<Transport> {
+        self.outgoing.answer(incoming);
+        if self.outgoing.transport() == Transport::Close {
+            return Poll::Ready(Transport::Close); // nobody waits for it any more
+        }
+        match ready!(self.poll_write_queue(cx)) {
+            Ok(()) if self.outgoing.transport() == Transport::ShutDown => {
+                let _: Poll<io::Result<()>> = self.poll_shut_down(cx);
+                Poll::Ready(Transport::ShutDown)
+            }
+            Ok(()) => Poll::Ready(self.outgoing.transport()),
+            Err(_) => Poll::Ready(Transport::Close),
+        }
+    }
+
+    fn poll_write_queue(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            // A full queue holds replies back until it is written.
+            self.outgoing.poll_transmit(&mut self.tx);
+            if self.tx.is_empty() {
+                break;
+            }
+            self.unflushed = true;
+            ready!(poll_write(&mut self.io, self.tx.transmit(), cx))?;
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    pub(super) fn traffic(&self, received: Option<u64>) -> Traffic {
+        let queued = self.unflushed || !self.tx.is_empty();
+        Traffic { received, sent: self.tx.sent(), queued }
+    }
+
+    fn poll_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.shut_down {
+            ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+            self.shut_down = true;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Writes until nothing is left; what the stream does not take stays in the queue.
+fn poll_write<W: AsyncWrite + Unpin>(
+    io: &mut W,
+    mut transmit: Transmit<'_, '_>,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    if !io.is_write_vectored() {
+        transmit.join();
+    }
+    while !transmit.is_empty() {
+        let slices = transmit.slices();
+        let io = Pin::new(&mut *io);
+        let n = match slices {
+            [one, []] | [[], one] => ready!(io.poll_write(cx, one))?,
+            _ => ready!(io.poll_write_vectored(cx, &slices.map(IoSlice::new)))?,
+        };
+        if n == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        transmit.consume(n);
+    }
+    Poll::Ready(Ok(()))
+}
