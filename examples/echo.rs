@@ -32,7 +32,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
-    let listener = tokio::net::TcpListener::bind(&options.listen).await?;
+    let listener = tokio::net::TcpListener::bind(&options.listen)
+        .await
+        .map_err(|error| format!("{}: {error}", options.listen))?;
     ready(listener.local_addr()?)?;
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
@@ -63,7 +65,8 @@ async fn echo(stream: tokio::net::TcpStream, config: &Config) -> Result<()> {
 }
 
 fn serve_blocking(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
-    let listener = std::net::TcpListener::bind(&options.listen)?;
+    let listener = std::net::TcpListener::bind(&options.listen)
+        .map_err(|error| format!("{}: {error}", options.listen))?;
     ready(listener.local_addr()?)?;
     loop {
         let Ok((stream, peer)) = listener.accept() else {

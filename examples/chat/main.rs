@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         [flag, address] if flag == "--listen" => address,
         _ => return Err("usage: chat [--listen ADDR]".into()),
     };
-    let listener = TcpListener::bind(listen).await?;
+    let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
     println!("listening on http://{}/", listener.local_addr()?);
     std::io::stdout().flush()?;
 
