@@ -13,6 +13,8 @@ pub struct SendBuffer {
     queue: Vec<u8>,
     start: usize,
     sent: u64,
+    /// Whether a [`Transmit`] is about that still has payload to send.
+    awaits_tail: bool,
 }
 
 impl SendBuffer {
@@ -21,7 +23,7 @@ impl SendBuffer {
 
     /// An empty queue.
     pub const fn new() -> Self {
-        Self { queue: Vec::new(), start: 0, sent: 0 }
+        Self { queue: Vec::new(), start: 0, sent: 0, awaits_tail: false }
     }
 
     /// How many bytes are queued.
@@ -53,6 +55,8 @@ impl SendBuffer {
 
     /// What is queued and then `tail`, which stays where it is as long as it can.
     pub(crate) fn transmit_with<'p>(&mut self, tail: &'p [u8]) -> Transmit<'_, 'p> {
+        assert!(!self.awaits_tail, "a Transmit was leaked, and with it the rest of a frame");
+        self.awaits_tail = !tail.is_empty();
         Transmit { tx: self, tail }
     }
 
@@ -94,7 +98,7 @@ impl SendBuffer {
 /// Write [`slices`](Self::slices) in order, with one vectored write if the stream can, and say with
 /// [`consume`](Self::consume) how much went out. Dropping a `Transmit` copies what is left of the
 /// payload into the queue: a frame is never left half written, and nothing that was accepted is
-/// lost.
+/// lost. (One that was leaked makes the next use of the queue panic.)
 #[derive(Debug)]
 #[must_use = "what is not written now stays in the queue"]
 pub struct Transmit<'t, 'p> {
@@ -135,6 +139,7 @@ impl Transmit<'_, '_> {
     pub fn join(&mut self) {
         self.tx.push(self.tail);
         self.tail = &[];
+        self.tx.awaits_tail = false;
     }
 
     /// Leaves everything in the queue.
@@ -190,6 +195,14 @@ mod tests {
         tx.push(&[1; 100_000]);
         tx.transmit().consume(100_000);
         assert_eq!(tx.queue.capacity(), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "a Transmit was leaked")]
+    fn half_a_frame_is_never_followed_by_another_one() {
+        let mut tx = SendBuffer::new();
+        core::mem::forget(tx.transmit_with(b"payload"));
+        tx.transmit().queue();
     }
 
     #[test]
