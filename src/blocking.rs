@@ -132,7 +132,7 @@ impl<S: Stream> WebSocket<S> {
     /// [`SendError`], the stream failed, or the peer does not read. After [`SendError::Closing`] go on
     /// with [`recv`](Self::recv): it closes the connection as it should be, and tells why.
     pub fn send_text(&mut self, text: &str) -> Result<()> {
-        self.writer.send(|outgoing, tx| outgoing.send(text, tx))
+        self.writer.encode(true, |outgoing, tx| outgoing.send(text, tx))
     }
 
     /// Sends a binary message, and waits until the stream has taken it.
@@ -141,7 +141,7 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// As of [`send_text`](Self::send_text).
     pub fn send_binary(&mut self, bytes: &[u8]) -> Result<()> {
-        self.writer.send(|outgoing, tx| outgoing.send(bytes, tx))
+        self.writer.encode(true, |outgoing, tx| outgoing.send(bytes, tx))
     }
 
     /// Sends a message that was encoded before, and waits until the stream has taken it.
@@ -150,7 +150,7 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// As of [`send_text`](Self::send_text).
     pub fn send_prepared(&mut self, message: &Prepared) -> Result<()> {
-        self.writer.send(|outgoing, tx| outgoing.send_prepared(message, tx))
+        self.writer.encode(true, |outgoing, tx| outgoing.send_prepared(message, tx))
     }
 
     /// Sends a part of a message, text or binary; `fin` says that it is the last. All parts are of
@@ -161,7 +161,7 @@ impl<S: Stream> WebSocket<S> {
     /// As of [`send_text`](Self::send_text).
     pub fn send_fragment<'p>(&mut self, part: impl Into<Payload<'p>>, fin: bool) -> Result<()> {
         let part = part.into();
-        self.writer.send(|outgoing, tx| outgoing.send_fragment(part, fin, tx))
+        self.writer.encode(true, |outgoing, tx| outgoing.send_fragment(part, fin, tx))
     }
 
     /// Queues a text message; [`flush`](Self::flush) or [`recv`](Self::recv) writes it, with
@@ -171,7 +171,7 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// As of [`send_text`](Self::send_text).
     pub fn feed_text(&mut self, text: &str) -> Result<()> {
-        self.writer.feed(|outgoing, tx| outgoing.send(text, tx))
+        self.writer.encode(false, |outgoing, tx| outgoing.send(text, tx))
     }
 
     /// Queues a binary message, as [`feed_text`](Self::feed_text).
@@ -180,7 +180,7 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// As of [`send_text`](Self::send_text).
     pub fn feed_binary(&mut self, bytes: &[u8]) -> Result<()> {
-        self.writer.feed(|outgoing, tx| outgoing.send(bytes, tx))
+        self.writer.encode(false, |outgoing, tx| outgoing.send(bytes, tx))
     }
 
     /// Queues a message that was encoded before, as [`feed_text`](Self::feed_text).
@@ -189,7 +189,7 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// As of [`send_text`](Self::send_text).
     pub fn feed_prepared(&mut self, message: &Prepared) -> Result<()> {
-        self.writer.feed(|outgoing, tx| outgoing.send_prepared(message, tx))
+        self.writer.encode(false, |outgoing, tx| outgoing.send_prepared(message, tx))
     }
 
     /// Writes all that is queued.
@@ -207,7 +207,7 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// As of [`send_text`](Self::send_text).
     pub fn ping(&mut self, payload: &[u8]) -> Result<()> {
-        self.writer.send(|outgoing, tx| outgoing.ping(payload, tx))
+        self.writer.encode(true, |outgoing, tx| outgoing.ping(payload, tx))
     }
 
     /// Sends a Close frame. What is still under way can be received, until `None` comes.
@@ -216,7 +216,7 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// As of [`send_text`](Self::send_text).
     pub fn send_close(&mut self, frame: Option<CloseFrame<'_>>) -> Result<()> {
-        self.writer.send(|outgoing, tx| outgoing.close(frame, tx))
+        self.writer.encode(true, |outgoing, tx| outgoing.close(frame, tx))
     }
 
     /// Closes the connection: sends a Close frame, drops messages that are still under way, and
@@ -254,7 +254,7 @@ impl<S: Stream> Responder<'_, S> {
     /// As of [`WebSocket::feed_text`].
     pub fn feed<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
         let message = message.into();
-        self.writer.feed(|outgoing, tx| outgoing.send(message, tx))
+        self.writer.encode(false, |outgoing, tx| outgoing.send(message, tx))
     }
 
     /// Sends a message.
@@ -264,6 +264,6 @@ impl<S: Stream> Responder<'_, S> {
     /// As of [`WebSocket::send_text`].
     pub fn send<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
         let message = message.into();
-        self.writer.send(|outgoing, tx| outgoing.send(message, tx))
+        self.writer.encode(true, |outgoing, tx| outgoing.send(message, tx))
     }
 }

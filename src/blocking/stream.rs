@@ -21,6 +21,12 @@ pub trait Stream: Read + Write {
         Ok(false)
     }
 
+    /// Whether the stream writes several slices at once. To one that does not, a frame is written from
+    /// one place, so that over TLS it makes one record.
+    fn takes_slices(&self) -> bool {
+        false
+    }
+
     /// Shuts the writing direction down: the peer sees the end of the stream, and may go on sending.
     /// `false` if the stream cannot; then it is dropped without waiting for what the peer still sends.
     ///
@@ -51,6 +57,10 @@ impl Stream for TcpStream {
         Ok(tick.is_some())
     }
 
+    fn takes_slices(&self) -> bool {
+        true
+    }
+
     fn shut_down(&mut self) -> io::Result<bool> {
         self.shutdown(Shutdown::Write).map(|()| true)
     }
@@ -72,6 +82,10 @@ mod unix {
             self.set_read_timeout(tick)?;
             self.set_write_timeout(tick)?;
             Ok(tick.is_some())
+        }
+
+        fn takes_slices(&self) -> bool {
+            true
         }
 
         fn shut_down(&mut self) -> io::Result<bool> {
@@ -101,10 +115,6 @@ impl<S: Read> Read for Plain<S> {
 impl<S: Write> Write for Plain<S> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.0.write(buf)
-    }
-
-    fn write_vectored(&mut self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        self.0.write_vectored(bufs)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -22,20 +22,10 @@ pub(super) struct Writer<S> {
 }
 
 impl<S: Stream> Writer<S> {
-    pub(super) fn feed<'p>(
+    /// Encodes something and queues it, or writes it if `now`.
+    pub(super) fn encode<'p>(
         &mut self,
-        encode: impl for<'t> FnOnce(
-            &mut Outgoing,
-            &'t mut SendBuffer,
-        ) -> Result<Transmit<'t, 'p>, SendError>,
-    ) -> Result<()> {
-        self.make_room()?;
-        encode(&mut self.outgoing, &mut self.tx)?.queue();
-        Ok(())
-    }
-
-    pub(super) fn send<'p>(
-        &mut self,
+        now: bool,
         encode: impl for<'t> FnOnce(
             &mut Outgoing,
             &'t mut SendBuffer,
@@ -43,6 +33,13 @@ impl<S: Stream> Writer<S> {
     ) -> Result<()> {
         self.make_room()?;
         let mut transmit = encode(&mut self.outgoing, &mut self.tx)?;
+        if !now {
+            transmit.queue();
+            return Ok(());
+        }
+        if !self.io.takes_slices() {
+            transmit.join();
+        }
         // What the stream does not take at once is queued, and a deadline watches over it.
         while !transmit.is_empty() {
             let written = write_some(&mut self.io, &mut transmit);

@@ -5,13 +5,10 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use futures_util::SinkExt;
-use sotong::tokio::{Parts, WebSocket};
-use sotong::{
-    Chunk, CloseCode, Config, Connection, Message, Opcode, Prepared, ReceiveBuffer, SendBuffer,
-    SendError,
-};
+use sotong::tokio::WebSocket;
+use sotong::{Chunk, CloseCode, Config, Message, Opcode, Prepared, SendError};
 
-use crate::scripted::{Scripted, frames, masked};
+use crate::scripted::{Scripted, frames, masked, paused, server};
 
 /// Polls a future `polls` times, then drops it; what it gave, if it was ready.
 fn poll_some<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
@@ -25,23 +22,9 @@ fn poll_some<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
 
 /// Within a runtime, since the adapter arms timers.
 fn in_runtime<T>(work: impl FnOnce() -> T) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
+    let runtime = paused();
     let _guard = runtime.enter();
     work()
-}
-
-fn websocket(io: Scripted, config: &Config) -> WebSocket<Scripted> {
-    let rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
-    WebSocket::from_parts(Parts {
-        io,
-        connection: Connection::server(config),
-        rx,
-        tx: SendBuffer::new(),
-    })
 }
 
 fn script() -> Vec<Vec<u8>> {
@@ -60,7 +43,7 @@ fn script() -> Vec<Vec<u8>> {
 /// written.
 fn receive_all(polls: usize) -> (Vec<String>, Vec<u8>) {
     let io = Scripted::new(script()).hesitant(2);
-    let mut ws = websocket(io.clone(), &Config::default());
+    let mut ws = server(io.clone(), &Config::default());
     let mut events = vec![];
     for _ in 0..100_000 {
         match poll_some(ws.recv(), polls) {
@@ -87,7 +70,7 @@ fn recv_dropped_at_any_poll_loses_nothing() {
 #[test]
 fn recv_chunk_dropped_at_any_poll_loses_nothing() {
     let receive = |polls| {
-        let mut ws = websocket(Scripted::new(script()).hesitant(2), &Config::default());
+        let mut ws = server(Scripted::new(script()).hesitant(2), &Config::default());
         let (mut text, mut bytes) = (String::new(), 0);
         loop {
             match poll_some(ws.recv_chunk(), polls) {
@@ -118,7 +101,7 @@ async fn call_and_drop(
     call: impl AsyncFnOnce(&mut WebSocket<Scripted>) -> sotong::Result<()>,
 ) -> (Vec<(bool, Opcode, Vec<u8>)>, bool) {
     let io = Scripted::new([b""; 0]).hesitant(max_write);
-    let mut ws = websocket(io.clone(), config);
+    let mut ws = server(io.clone(), config);
     ws.feed_text("before").await.unwrap();
     let done = poll_some(call(&mut ws), polls).is_some();
     match ws.send_text("next").await {
@@ -136,11 +119,7 @@ fn whole_or_not_at_all(
     frame: (bool, Opcode, &[u8]),
     call: impl AsyncFn(&mut WebSocket<Scripted>) -> sotong::Result<()>,
 ) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
+    let runtime = paused();
     let frame = (frame.0, frame.1, frame.2.to_vec());
     let (mut outcomes, mut over) = ([0, 0], false);
     for polls in 0.. {
@@ -193,14 +172,10 @@ fn a_dropped_send_queued_the_message_whole_or_not_at_all() {
 
 #[test]
 fn close_dropped_at_any_poll_can_be_called_again() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
+    let runtime = paused();
     for polls in 0..30 {
         let io = Scripted::new([masked(0x81, b"late"), masked(0x88, b"\x03\xe8")]).hesitant(3);
-        let mut ws = websocket(io.clone(), &Config::default());
+        let mut ws = server(io.clone(), &Config::default());
         runtime.block_on(async {
             poll_some(ws.close(Some(CloseCode::NORMAL.into())), polls);
             ws.close(Some(CloseCode::NORMAL.into())).await.unwrap();
@@ -215,14 +190,10 @@ fn close_dropped_at_any_poll_can_be_called_again() {
 
 #[test]
 fn the_halves_are_as_safe_to_drop() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
+    let runtime = paused();
     for polls in 0..30 {
         let io = Scripted::new(script()).hesitant(3);
-        let (mut receiver, mut sender) = websocket(io.clone(), &Config::default()).split();
+        let (mut receiver, mut sender) = server(io.clone(), &Config::default()).split();
         let events = runtime.block_on(async {
             poll_some(sender.send_text("first"), polls);
             let mut events = 0;

@@ -6,27 +6,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use sotong::tokio::{Parts, WebSocket};
-use sotong::{
-    CloseCode, Config, Connection, Error, Event, Message, ProtocolError, ReceiveBuffer, SendBuffer,
-    TimedOut,
-};
+use sotong::tokio::WebSocket;
+use sotong::{CloseCode, Config, Error, Event, Message, ProtocolError, TimedOut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::scripted::masked;
+use crate::scripted::{masked, server};
 
 const HOUR: Duration = Duration::from_secs(3_600);
-
-fn server<S: AsyncRead + AsyncWrite + Unpin>(io: S, config: &Config) -> WebSocket<S> {
-    let rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
-    WebSocket::from_parts(Parts {
-        io,
-        connection: Connection::server(config),
-        rx,
-        tx: SendBuffer::new(),
-    })
-}
 
 fn pair(config: &Config, capacity: usize) -> (WebSocket<DuplexStream>, DuplexStream) {
     let (near, far) = tokio::io::duplex(capacity);

@@ -135,3 +135,30 @@ fn a_close_that_came_in_time_counts_however_late_it_is_looked_at() {
     thread::sleep(Duration::from_millis(600));
     assert_eq!(ws.recv().unwrap(), Some(Event::Close(None)));
 }
+
+/// Counts writes.
+struct Counting(usize);
+
+impl Read for Counting {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Ok(0)
+    }
+}
+
+impl Write for Counting {
+    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+        self.0 += 1;
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_stream_that_cannot_write_slices_gets_a_frame_in_one_write() {
+    let mut ws = websocket(Plain(Counting(0)), Connection::server(&quick()));
+    ws.send_binary(&[7; 50_000]).unwrap();
+    assert_eq!(ws.stream().0.0, 1);
+}

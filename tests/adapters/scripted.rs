@@ -5,8 +5,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use sotong::{FrameHeader, Mask, Opcode};
+use sotong::tokio::{Parts, WebSocket};
+use sotong::{Config, Connection, FrameHeader, Mask, Opcode, ReceiveBuffer, SendBuffer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::runtime::Runtime;
 
 const READING: usize = 0;
 const WRITING: usize = 1;
@@ -133,6 +135,22 @@ impl AsyncWrite for Scripted {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_flush(cx)
     }
+}
+
+/// A server's end over `io`, its handshake done.
+pub fn server<S: AsyncRead + AsyncWrite + Unpin>(io: S, config: &Config) -> WebSocket<S> {
+    let rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
+    WebSocket::from_parts(Parts {
+        io,
+        connection: Connection::server(config),
+        rx,
+        tx: SendBuffer::new(),
+    })
+}
+
+/// A runtime whose clock moves only when there is nothing else to do.
+pub fn paused() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
 }
 
 /// A frame as a client sends it.
