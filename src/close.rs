@@ -107,9 +107,13 @@ impl ProtocolError {
     /// [`CloseCode::ABNORMAL`], which is never sent, stands for a stream that just ended.
     pub const fn close_code(self) -> CloseCode {
         match self {
-            Self::FrameTooBig | Self::MessageTooBig => CloseCode::TOO_BIG,
+            Self::FrameTooBig | Self::MessageTooBig | Self::InflatesTooMuch => CloseCode::TOO_BIG,
             Self::TooManyFragments => CloseCode::POLICY,
-            Self::TextNotUtf8 | Self::ReasonNotUtf8 => CloseCode::INVALID_DATA,
+            // "Data within a message that was not consistent with the type of the message".
+            Self::TextNotUtf8
+            | Self::ReasonNotUtf8
+            | Self::NotDeflate
+            | Self::DeflateUnfinished => CloseCode::INVALID_DATA,
             Self::UnexpectedEof => CloseCode::ABNORMAL,
             Self::ReservedBits
             | Self::ReservedOpcode

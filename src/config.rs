@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::deflate::Deflate;
+
 /// The settings of a connection.
 ///
 /// ```
@@ -16,6 +18,9 @@ pub struct Config {
     pub limits: Limits,
     /// How long a peer may make us wait.
     pub timeouts: Timeouts,
+    /// How to compress, if the peer agrees; `None` is not to compress. Without the feature `deflate`
+    /// there is nothing else.
+    pub deflate: Option<Deflate>,
 }
 
 /// How much a peer may make us hold, and what happens beyond it.
@@ -24,6 +29,7 @@ pub struct Config {
 /// |---|---|---|
 /// | [`message`](Self::message) | 1 MiB | the connection fails with 1009 |
 /// | [`frame`](Self::frame) | 1 MiB | the connection fails with 1009, at the header |
+/// | [`inflation`](Self::inflation) | 256 | the connection fails with 1009 |
 /// | [`fragments`](Self::fragments) | 131,072 | the connection fails with 1008 |
 /// | [`send_queue`](Self::send_queue) | 64 KiB | sending waits; pongs are not queued |
 /// | [`receive_buffer`](Self::receive_buffer) | 16 KiB | one read takes no more, but for a message that is larger |
@@ -33,10 +39,15 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The largest message in bytes, whether it comes whole, in fragments or is read in chunks.
+    /// The largest message in bytes, whether it comes whole, in fragments or is read in chunks. A
+    /// compressed one counts as it is inflated.
     pub message: u64,
-    /// The largest payload of one frame in bytes.
+    /// The largest payload of one frame in bytes. A compressed one may be larger by an eighth, which
+    /// is the worst that a compressor makes of bytes that cannot be compressed.
     pub frame: u64,
+    /// How many times as large as its frames a compressed message may become, once it is larger than
+    /// 64 KiB. DEFLATE allows for 1,032.
+    pub inflation: u32,
     /// The most fragments of one message; empty ones count.
     pub fragments: u32,
     /// The high-water mark of the send queue in bytes: nothing more is queued while it holds this
@@ -62,6 +73,8 @@ impl Default for Limits {
             // Larger than what chats and games send, small enough for thousands of hostile peers.
             message: 1 << 20,
             frame: 1 << 20,
+            // Far more than text and data come to; an attacker has to send 4 KiB for 1 MiB.
+            inflation: 256,
             // Twice what the most fragmented message of the Autobahn suite has, 65,537.
             fragments: 1 << 17,
             send_queue: 64 * 1024,

@@ -22,6 +22,7 @@ use core::time::Duration;
 use crate::buffer::{ReceiveBuffer, SendBuffer, Transmit};
 use crate::close::CloseFrame;
 use crate::config::{Config, Timeouts};
+use crate::deflate::{Compressor, Decompressor, DeflateParameters};
 use crate::error::{ProtocolError, SendError, TimedOut};
 use crate::timing::Traffic;
 
@@ -68,6 +69,15 @@ pub enum Transport {
     Close,
 }
 
+/// What the opening handshake agreed on beyond the protocol itself: the extensions in use (section
+/// 9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Agreed {
+    /// How messages may be compressed (RFC 7692); `None` if they may not.
+    pub deflate: Option<DeflateParameters>,
+}
+
 /// One end of a WebSocket connection: a state machine between two buffers.
 ///
 /// It never does I/O, reads a clock or draws randomness. Its methods come in families:
@@ -86,9 +96,9 @@ pub enum Transport {
 ///   there are no deadlines.
 ///
 /// ```
-/// use sotong::{Config, Connection, Event, ReceiveBuffer, SendBuffer};
+/// use sotong::{Agreed, Config, Connection, Event, ReceiveBuffer, SendBuffer};
 ///
-/// let mut conn = Connection::server(&Config::default());
+/// let mut conn = Connection::server(&Config::default(), Agreed::default());
 /// let mut rx = ReceiveBuffer::with_capacity(4096);
 /// let mut tx = SendBuffer::new();
 ///
@@ -110,20 +120,26 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A client's end, when the opening handshake is done.
-    pub fn client(config: &Config, masking_keys: MaskingKeys) -> Self {
-        Self::new(Role::Client, Some(masking_keys), config)
+    /// A client's end, when the opening handshake is done and has agreed on this.
+    pub fn client(config: &Config, agreed: Agreed, masking_keys: MaskingKeys) -> Self {
+        Self::new(Role::Client, Some(masking_keys), config, agreed)
     }
 
-    /// A server's end, when the opening handshake is done.
-    pub fn server(config: &Config) -> Self {
-        Self::new(Role::Server, None, config)
+    /// A server's end, when the opening handshake is done and has agreed on this.
+    pub fn server(config: &Config, agreed: Agreed) -> Self {
+        Self::new(Role::Server, None, config, agreed)
     }
 
-    fn new(role: Role, masking_keys: Option<MaskingKeys>, config: &Config) -> Self {
-        let incoming = Incoming::new(role, &config.limits);
-        let outgoing = Outgoing::new(masking_keys, config);
+    fn new(role: Role, masking_keys: Option<MaskingKeys>, config: &Config, agreed: Agreed) -> Self {
+        let (compressor, decompressor) = codec(role, config, agreed);
+        let incoming = Incoming::new(role, &config.limits, decompressor);
+        let outgoing = Outgoing::new(masking_keys, config, agreed, compressor);
         Self { incoming, outgoing }
+    }
+
+    /// What the opening handshake agreed on.
+    pub fn agreed(&self) -> Agreed {
+        self.outgoing.agreed()
     }
 
     /// Which end this is.
@@ -230,7 +246,7 @@ impl Connection {
         text: &'p str,
         tx: &'t mut SendBuffer,
     ) -> Result<Transmit<'t, 'p>, SendError> {
-        self.send(Payload::Text(text), tx)
+        self.send(Payload::text(text), tx)
     }
 
     /// Sends a binary message.
@@ -243,7 +259,7 @@ impl Connection {
         bytes: &'p [u8],
         tx: &'t mut SendBuffer,
     ) -> Result<Transmit<'t, 'p>, SendError> {
-        self.send(Payload::Binary(bytes), tx)
+        self.send(Payload::binary(bytes), tx)
     }
 
     /// Sends a message, text or binary.
@@ -391,6 +407,24 @@ impl Connection {
             self.outgoing.answer(&mut self.incoming);
         }
     }
+}
+
+/// What compresses and what inflates, for the end that has this role.
+fn codec(
+    role: Role,
+    config: &Config,
+    agreed: Agreed,
+) -> (Option<Compressor>, Option<Decompressor>) {
+    let Some(agreed) = agreed.deflate else { return (None, None) };
+    let settings = config.deflate.unwrap_or(agreed.default_settings());
+    let server = (agreed.server_max_window_bits, !agreed.server_no_context_takeover);
+    let client = (agreed.client_max_window_bits, !agreed.client_no_context_takeover);
+    let (ours, theirs) = match role {
+        Role::Server => (server, client),
+        Role::Client => (client, server),
+    };
+    let decompressor = Decompressor::new(&agreed, theirs.0, theirs.1);
+    (Compressor::new(&settings, ours.0, ours.1), decompressor)
 }
 
 fn traffic(rx: &ReceiveBuffer, tx: &SendBuffer) -> Traffic {

@@ -6,14 +6,15 @@
 
 use core::fmt;
 
-/// The peer broke a rule of RFC 6455; the connection has failed (section 7.1.7).
+/// The peer broke a rule of RFC 6455, or of RFC 7692 where it says so; the connection has failed
+/// (section 7.1.7).
 ///
 /// A Close frame with [`close_code`](ProtocolError::close_code) has been queued, where a Close
 /// frame may still be sent; nothing that arrives later is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProtocolError {
-    /// A reserved bit is set and no extension defines it. Section 5.2.
+    /// A reserved bit is set and no extension defines it. Section 5.2; RFC 7692, section 6.
     ReservedBits,
     /// The opcode is one of those reserved for further frames. Section 5.2.
     ReservedOpcode,
@@ -40,6 +41,14 @@ pub enum ProtocolError {
     /// A message has more fragments than [`Limits::fragments`](crate::Limits::fragments). Section
     /// 10.4.
     TooManyFragments,
+    /// A compressed message becomes more than [`Limits::inflation`](crate::Limits::inflation) times
+    /// as large as what came. Section 10.4.
+    InflatesTooMuch,
+    /// A compressed message is no DEFLATE data, or refers to what lies beyond the window. RFC 7692,
+    /// section 7.2.2.
+    NotDeflate,
+    /// A compressed message does not end where a block of DEFLATE data does. RFC 7692, section 7.2.1.
+    DeflateUnfinished,
     /// A text message is not UTF-8. Section 8.1.
     TextNotUtf8,
     /// The body of a Close frame is a single byte. Section 5.5.1.
@@ -68,13 +77,22 @@ impl fmt::Display for ProtocolError {
             Self::FrameTooBig => ("the peer sent a frame larger than allowed", "10.4"),
             Self::MessageTooBig => ("the peer sent a message larger than allowed", "10.4"),
             Self::TooManyFragments => ("the peer sent a message in too many fragments", "10.4"),
+            Self::InflatesTooMuch => ("the peer sent a message that inflates too much", "10.4"),
+            Self::NotDeflate => ("the peer sent a message that cannot be inflated", "7.2.2"),
+            Self::DeflateUnfinished => {
+                ("the peer sent a message that ends within a block", "7.2.1")
+            }
             Self::TextNotUtf8 => ("the peer sent text that is not UTF-8", "8.1"),
             Self::CloseTruncated => ("the peer sent a Close frame with half a code", "5.5.1"),
             Self::CloseCodeForbidden => ("the peer sent a close code not for the wire", "7.4"),
             Self::ReasonNotUtf8 => ("the peer sent a close reason that is not UTF-8", "8.1"),
             Self::UnexpectedEof => ("the stream ended without a closing handshake", "7.1.5"),
         };
-        write!(f, "{what} (RFC 6455, section {section})")
+        let rfc = match self {
+            Self::NotDeflate | Self::DeflateUnfinished => 7692,
+            _ => 6455,
+        };
+        write!(f, "{what} (RFC {rfc}, section {section})")
     }
 }
 

@@ -170,6 +170,9 @@ impl FrameHeader {
     }
 }
 
+/// The reserved bit that says that a message is compressed (RFC 7692, section 6).
+pub(crate) const RSV1: u8 = 0x40;
+
 /// A header ready for the wire.
 #[derive(Clone, Copy, Debug)]
 pub struct EncodedHeader {

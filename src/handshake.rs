@@ -67,6 +67,9 @@ pub enum HandshakeError {
     SubprotocolNotOffered,
     /// The server chose an extension that was not offered. RFC 6455, section 4.1.
     ExtensionNotOffered,
+    /// The server's answer to the offer of permessage-deflate does not grant what was asked for, or
+    /// has parameters that it must not have. RFC 7692, section 7.1.
+    BadDeflate,
     /// The stream ended before the handshake did.
     UnexpectedEof,
     /// The host of our request is no name or address with an optional port. Nothing was queued.
@@ -104,6 +107,7 @@ impl HandshakeError {
             Self::BadAccept
             | Self::SubprotocolNotOffered
             | Self::ExtensionNotOffered
+            | Self::BadDeflate
             | Self::UnexpectedEof
             | Self::ForbiddenHost
             | Self::ForbiddenTarget
@@ -153,6 +157,7 @@ impl fmt::Display for HandshakeError {
             Self::BadAccept => "Sec-WebSocket-Accept does not match (RFC 6455, section 4.1)",
             Self::SubprotocolNotOffered => "a subprotocol nobody offered (RFC 6455, section 4.1)",
             Self::ExtensionNotOffered => "an extension nobody offered (RFC 6455, section 4.1)",
+            Self::BadDeflate => "a wrong answer to permessage-deflate (RFC 7692, section 7.1)",
             Self::UnexpectedEof => "the stream ended within the opening handshake",
             Self::ForbiddenHost => "the host to ask is no name or address",
             Self::ForbiddenTarget => "the target to ask for is no path",

@@ -16,11 +16,11 @@
 //! # A conversation without a socket
 //!
 //! ```
-//! use sotong::{Config, Connection, Event, ReceiveBuffer, SendBuffer};
+//! use sotong::{Agreed, Config, Connection, Event, ReceiveBuffer, SendBuffer};
 //!
 //! let config = Config::default();
-//! let mut client = Connection::client(&config, || Some([7, 7, 7, 7])); // keys must be random; see MaskingKeys
-//! let mut server = Connection::server(&config);
+//! let mut client = Connection::client(&config, Agreed::default(), || Some([7, 7, 7, 7])); // keys must be random; see MaskingKeys
+//! let mut server = Connection::server(&config, Agreed::default());
 //! let mut queue = SendBuffer::new();
 //! let mut rx = ReceiveBuffer::with_capacity(4096);
 //!
@@ -79,6 +79,7 @@ mod buffer;
 mod close;
 mod config;
 mod connection;
+mod deflate;
 mod error;
 mod extension;
 mod frame;
@@ -100,9 +101,10 @@ pub use buffer::{ReceiveBuffer, SendBuffer, Transmit};
 pub use close::{CloseCode, CloseFrame};
 pub use config::{Config, Limits, Timeouts};
 pub use connection::{
-    Chunk, Connection, Event, Incoming, MaskingKeys, Outgoing, Payload, Prepared, Role, State,
-    Transport,
+    Agreed, Chunk, Connection, Event, Incoming, MaskingKeys, Outgoing, Payload, Prepared, Role,
+    State, Transport,
 };
+pub use deflate::{Compress, Deflate, DeflateParameters};
 pub use error::{ProtocolError, SendError, TimedOut};
 pub use frame::{EncodedHeader, FrameHeader, Opcode};
 pub use mask::Mask;

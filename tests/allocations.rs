@@ -6,7 +6,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use sotong::{
-    Chunk, Config, Connection, Event, ProtocolError, ReceiveBuffer, Role, SendBuffer, Transmit,
+    Agreed, Chunk, Config, Connection, Event, ProtocolError, ReceiveBuffer, Role, SendBuffer,
+    Transmit,
 };
 
 /// The system's allocator, counting for each thread what it does.
@@ -96,8 +97,8 @@ struct End {
 impl End {
     fn new(role: Role, config: &Config) -> Self {
         let conn = match role {
-            Role::Client => Connection::client(config, || Some([1, 2, 3, 4])),
-            Role::Server => Connection::server(config),
+            Role::Client => Connection::client(config, Agreed::default(), || Some([1, 2, 3, 4])),
+            Role::Server => Connection::server(config, Agreed::default()),
         };
         let rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
         Self { conn, rx, tx: SendBuffer::new(), events: 0 }

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 
 /// The floors, the lowest first. A module that is not named stands where its parent does.
-const FLOORS: [&[&str]; 7] = [
-    &["mask", "utf8", "error", "extension", "config"],
-    &["close", "frame", "timing"],
-    &["buffer"],
+const FLOORS: [&[&str]; 8] = [
+    &["mask", "utf8", "error", "extension"],
+    &["close", "frame", "deflate"],
+    &["config", "buffer"],
+    &["timing"],
     &[
         "connection::event",
         "connection::reply",

@@ -8,7 +8,9 @@ use common::{End, Seen, Trace, frame};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use sotong::{Chunk, CloseCode, CloseFrame, Config, Connection, Payload, Role, State, Transport};
+use sotong::{
+    Agreed, Chunk, CloseCode, CloseFrame, Config, Connection, Payload, Role, State, Transport,
+};
 
 /// One step of a peer's script.
 #[derive(Clone, Debug)]
@@ -346,7 +348,7 @@ fn command() -> impl Strategy<Value = Command> {
 fn run(end: &mut End, command: &Command, step: usize, wire: &mut Vec<u8>) {
     let End { conn, tx, .. } = end;
     let fragments = match command {
-        Command::Fragments(fragments) => fragments.iter().map(|f| Payload::Text(f)).collect(),
+        Command::Fragments(fragments) => fragments.iter().map(|f| Payload::text(f)).collect(),
         _ => vec![],
     };
     for (i, fragment) in fragments.iter().enumerate() {
@@ -394,7 +396,7 @@ proptest! {
         config.limits.send_queue = usize::MAX;
         let (mut end, mut wire) = (End::new(role, &config), vec![]);
         if role == Role::Client {
-            end.conn = Connection::client(&config, next_key);
+            end.conn = Connection::client(&config, Agreed::default(), next_key);
         }
         for (command, step) in &commands {
             run(&mut end, command, *step, &mut wire);

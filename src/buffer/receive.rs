@@ -11,8 +11,10 @@
 //! A message that came in one frame is lent where it lies. Fragments are moved down over the gap,
 //! each byte once. A message larger than the buffer is read straight into its own place: the
 //! storage grows, by what has arrived and never by what was announced.
+//!
+//! A compressed message is inflated from the unparsed bytes into the gap, which is kept wide for it:
+//! what is unparsed then lies at the end of the storage.
 
-use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -28,6 +30,8 @@ pub struct ReceiveBuffer {
     unparsed: Range<usize>,
     /// What the frame under way still lacks; bounds growth.
     missing: usize,
+    /// Whether messages are inflated into the gap.
+    is_inflating: bool,
     capacity: usize,
     received: u64,
 }
@@ -36,6 +40,9 @@ impl ReceiveBuffer {
     /// The smallest capacity: a control frame with its header, and room to move.
     const MIN_CAPACITY: usize = 512;
 
+    /// The most bytes that are inflated in one step.
+    const INFLATE_STEP: usize = 16 * 1024;
+
     /// A buffer that takes `capacity` bytes at a time (at least 512).
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
@@ -43,6 +50,7 @@ impl ReceiveBuffer {
             kept: 0..0,
             unparsed: 0..0,
             missing: 0,
+            is_inflating: false,
             capacity: capacity.max(Self::MIN_CAPACITY),
             received: 0,
         }
@@ -51,7 +59,8 @@ impl ReceiveBuffer {
     /// The place to read into: never empty, unless as much as the capacity waits to be looked at.
     pub fn spare(&mut self) -> &mut [u8] {
         if self.is_empty() {
-            (self.kept, self.unparsed) = (0..0, 0..0);
+            let start = if self.is_inflating { self.gap_end(0) } else { 0 };
+            (self.kept, self.unparsed) = (0..0, start..start);
         }
         // Below a quarter of the capacity reads get too small to be worth a system call.
         if self.storage.len() - self.unparsed.end < self.capacity.div_ceil(4) {
@@ -109,9 +118,10 @@ impl ReceiveBuffer {
         drop(self.detach());
     }
 
-    /// Gives memory beyond the capacity back if nothing is held, as after a large message.
+    /// Gives the memory back if nothing is held and it is larger than a read and a step of inflating
+    /// need, as after a large message.
     pub fn shrink(&mut self) {
-        if self.storage.len() > self.capacity {
+        if self.storage.len() > self.capacity + Self::INFLATE_STEP {
             self.release();
         }
     }
@@ -157,6 +167,7 @@ impl ReceiveBuffer {
     /// Adds the first `n` unparsed bytes to the message under way; its frame lacks `missing` more.
     pub(crate) fn keep(&mut self, n: usize, missing: usize) {
         let piece = self.take(n);
+        self.is_inflating = false;
         if self.kept.is_empty() {
             self.kept = piece;
         } else {
@@ -166,6 +177,37 @@ impl ReceiveBuffer {
             self.kept.end += n;
         }
         self.missing = missing;
+    }
+
+    /// The first `n` unparsed bytes, and a place behind what is kept for what they inflate to: at
+    /// least one byte, at most `most`, which is not 0.
+    ///
+    /// The storage grows by what was put there, and never beyond what is kept, `most` and one read.
+    pub(crate) fn inflate_room(&mut self, n: usize, most: usize) -> (&[u8], &mut [u8]) {
+        let step = most.min(Self::INFLATE_STEP);
+        if self.kept.is_empty() {
+            self.kept = 0..0;
+        }
+        // Below a quarter steps get too small to be worth a call.
+        if self.unparsed.start - self.kept.end < step.min(Self::INFLATE_STEP / 4) {
+            let needed = self.kept.len() + self.unparsed.len().max(self.capacity);
+            let larger = (self.storage.len() * 2).clamp(needed + step, needed.saturating_add(most));
+            self.is_inflating = true;
+            self.lay_out(larger.max(self.storage.len()));
+        }
+        let (before, unparsed) = self.storage.split_at_mut(self.unparsed.start);
+        let room = &mut before[self.kept.end..];
+        let len = room.len().min(step);
+        (&unparsed[..n], &mut room[..len])
+    }
+
+    /// Adds `made` bytes, which were put into [`inflate_room`](Self::inflate_room), to the message
+    /// under way, and passes over the `taken` ones that they come from.
+    pub(crate) fn keep_inflated(&mut self, taken: usize, made: usize) {
+        self.skip(taken);
+        self.kept.end += made;
+        debug_assert!(self.kept.end <= self.unparsed.start);
+        self.missing = 0; // what the frame lacks does not come here
     }
 
     /// The message under way, as much as was kept.
@@ -193,24 +235,45 @@ impl ReceiveBuffer {
         self.missing = 0;
     }
 
-    /// Moves what is held to the front, and grows if a message takes up the room.
+    /// Makes room to read, and grows if a message takes it up.
     fn make_room(&mut self) {
         let held = self.kept.len() + self.unparsed.len();
         let size = self.storage.len();
-        if size == 0 || self.kept.len() > size / 2 {
+        self.lay_out(if self.is_inflating && size == 0 {
+            self.capacity + Self::INFLATE_STEP
+        } else if self.is_inflating {
+            size.max(held + self.capacity)
+        } else if size == 0 || self.kept.len() > size / 2 {
             // Twice what a message has brought so far, but not more than its frame lacks and the next
             // read. Between fragments nobody knows what comes; then half as much again.
             let needed = self.missing.max(held / 2).saturating_add(held + self.capacity);
-            let mut larger = vec![0; needed.min(size * 2).max(self.capacity)];
-            larger[..self.kept.len()].copy_from_slice(self.kept());
-            larger[self.kept.len()..held].copy_from_slice(self.unparsed());
-            self.storage = larger;
+            needed.min(size * 2).max(self.capacity)
         } else {
+            size
+        });
+    }
+
+    /// Moves what is kept to the front, and what is unparsed behind it or behind the gap, in a storage
+    /// of `size` bytes, which is not smaller than it was.
+    fn lay_out(&mut self, size: usize) {
+        // It grows in place where the allocator can do that: there are never two of a large one.
+        self.storage.reserve_exact(size - self.storage.len());
+        self.storage.resize(size, 0);
+        let kept = self.kept.len();
+        if self.kept.start > 0 {
             self.storage.copy_within(self.kept.clone(), 0);
-            self.storage.copy_within(self.unparsed.clone(), self.kept.len());
         }
-        self.kept = 0..self.kept.len();
-        self.unparsed = self.kept.end..held;
+        let start = if self.is_inflating { self.gap_end(self.unparsed.len()) } else { kept };
+        let end = start + self.unparsed.len();
+        if self.unparsed.start != start {
+            self.storage.copy_within(self.unparsed.clone(), start);
+        }
+        (self.kept, self.unparsed) = (0..kept, start..end);
+    }
+
+    /// Where `unparsed` bytes begin so that one read, or they, reach to the end of the storage.
+    fn gap_end(&self, unparsed: usize) -> usize {
+        self.storage.len().saturating_sub(unparsed.max(self.capacity))
     }
 }
 

@@ -7,6 +7,8 @@
 
 use alloc::vec::Vec;
 
+use crate::frame::{EncodedHeader, FrameHeader};
+
 /// The queue of bytes for the stream.
 #[derive(Debug, Default)]
 pub struct SendBuffer {
@@ -73,6 +75,30 @@ impl SendBuffer {
         let start = self.queue.len();
         self.queue.extend_from_slice(bytes);
         &mut self.queue[start..]
+    }
+
+    /// Pushes a frame whose length is known only when its payload is there: `write` appends the
+    /// payload, `header` says what to put before it, if anything is to be sent. Lends the payload, to
+    /// be masked in place.
+    pub(crate) fn push_frame(
+        &mut self,
+        write: impl FnOnce(&mut Vec<u8>),
+        header: impl FnOnce(usize) -> Option<EncodedHeader>,
+    ) -> Option<&mut [u8]> {
+        let start = self.queue.len();
+        let payload = start + FrameHeader::MAX_LEN;
+        self.queue.resize(payload, 0);
+        write(&mut self.queue);
+        let Some(header) = header(self.queue.len() - payload) else {
+            self.queue.truncate(start);
+            return None;
+        };
+        let header = header.as_ref();
+        let end = start + header.len();
+        self.queue[start..end].copy_from_slice(header);
+        self.queue.copy_within(payload.., end);
+        self.queue.truncate(self.queue.len() - (payload - end));
+        Some(&mut self.queue[end..])
     }
 
     fn consume(&mut self, n: usize) {

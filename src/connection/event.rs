@@ -1,6 +1,7 @@
 //! What a connection hands over, and what it is given to send.
 
 use crate::close::CloseFrame;
+use crate::deflate::Compress;
 use crate::frame::Opcode;
 
 /// Something that came: a whole message, or a control frame.
@@ -48,54 +49,83 @@ pub enum Chunk<'b> {
     Close(Option<CloseFrame<'b>>),
 }
 
-/// The payload of a message, or of a fragment of one: text or bytes.
+/// A message to be sent, or a fragment of one: text or bytes.
 ///
 /// ```
-/// use sotong::Payload;
+/// use sotong::{Compress, Payload};
 ///
-/// assert_eq!(Payload::from("소통"), Payload::Text("소통"));
-/// assert_eq!(Payload::from(&[1, 2]), Payload::Binary(&[1, 2]));
+/// assert_eq!(Payload::from("소통"), Payload::text("소통"));
+/// assert_eq!(Payload::from(&[1, 2]), Payload::binary(&[1, 2]));
+/// let secret = Payload::text("session=8f3a").compress(Compress::No);
+/// # assert_eq!(secret.as_bytes(), b"session=8f3a");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Payload<'p> {
-    /// Text. Fragments of a message are each whole characters.
-    Text(&'p str),
-    /// Bytes.
-    Binary(&'p [u8]),
+pub struct Payload<'p> {
+    bytes: &'p [u8],
+    is_text: bool,
+    compress: Compress,
 }
 
 impl<'p> Payload<'p> {
-    /// The opcode of a frame that begins with it.
-    pub(crate) const fn opcode(self) -> Opcode {
-        match self {
-            Self::Text(_) => Opcode::Text,
-            Self::Binary(_) => Opcode::Binary,
-        }
+    /// Text. Fragments of a message are each whole characters.
+    pub const fn text(text: &'p str) -> Self {
+        Self { bytes: text.as_bytes(), is_text: true, compress: Compress::Auto }
     }
 
-    /// The payload as it goes on the wire, before masking.
+    /// Bytes.
+    pub const fn binary(bytes: &'p [u8]) -> Self {
+        Self { bytes, is_text: false, compress: Compress::Auto }
+    }
+
+    /// Says whether to compress it, where compression was agreed on. Of a fragmented message the
+    /// first fragment decides.
+    pub const fn compress(self, compress: Compress) -> Self {
+        Self { compress, ..self }
+    }
+
+    /// The opcode of a frame that begins with it.
+    pub(crate) const fn opcode(self) -> Opcode {
+        if self.is_text { Opcode::Text } else { Opcode::Binary }
+    }
+
+    /// The payload as it goes on the wire, before compression and masking.
     pub const fn as_bytes(self) -> &'p [u8] {
-        match self {
-            Self::Text(text) => text.as_bytes(),
-            Self::Binary(bytes) => bytes,
+        self.bytes
+    }
+
+    /// What a message of this opcode has.
+    pub(super) const fn of(opcode: Opcode, bytes: &'p [u8]) -> Self {
+        Self { is_text: matches!(opcode, Opcode::Text), ..Self::binary(bytes) }
+    }
+
+    pub(super) const fn choice(self) -> Compress {
+        self.compress
+    }
+
+    /// Whether a compressor with this threshold is to compress it.
+    pub(super) const fn is_to_compress(self, threshold: usize) -> bool {
+        match self.compress {
+            Compress::Auto => self.bytes.len() >= threshold,
+            Compress::Yes => true,
+            Compress::No => false,
         }
     }
 }
 
 impl<'p> From<&'p str> for Payload<'p> {
     fn from(text: &'p str) -> Self {
-        Self::Text(text)
+        Self::text(text)
     }
 }
 
 impl<'p> From<&'p [u8]> for Payload<'p> {
     fn from(bytes: &'p [u8]) -> Self {
-        Self::Binary(bytes)
+        Self::binary(bytes)
     }
 }
 
 impl<'p, const N: usize> From<&'p [u8; N]> for Payload<'p> {
     fn from(bytes: &'p [u8; N]) -> Self {
-        Self::Binary(bytes)
+        Self::binary(bytes)
     }
 }

@@ -4,14 +4,17 @@
 //! Nothing is allocated on what a header announces, and a connection that was failed or closed by
 //! the peer is a stage in which all that comes is dropped.
 
+use alloc::boxed::Box;
+
 use super::Role;
 use super::event::{Chunk, Event};
 use super::reply::{Ending, Reply};
 use crate::buffer::ReceiveBuffer;
 use crate::close::CloseFrame;
 use crate::config::Limits;
+use crate::deflate::Decompressor;
 use crate::error::ProtocolError;
-use crate::frame::{FirstTwo, FrameHeader, Opcode};
+use crate::frame::{FirstTwo, FrameHeader, Opcode, RSV1};
 use crate::mask::Mask;
 use crate::utf8;
 
@@ -27,6 +30,9 @@ pub struct Incoming {
     max_message: u64,
     max_frame: u64,
     max_fragments: u32,
+    max_inflation: u32,
+    /// There if compression was agreed on.
+    decompressor: Option<Box<Decompressor>>,
     stage: Stage,
     message: Option<Message>,
     ready: Option<Ready>,
@@ -52,15 +58,20 @@ struct Frame {
     mask: Option<Mask>,
     /// Bytes of the payload that have not been taken yet.
     remaining: u64,
+    /// How many of those are here and unmasked, for the decompressor to take.
+    unmasked: usize,
 }
 
 /// The data message under way.
 #[derive(Debug)]
 struct Message {
     is_text: bool,
+    is_compressed: bool,
     fragments: u32,
     /// Bytes that its frames have announced.
     announced: u64,
+    /// Bytes that it was inflated to.
+    inflated: u64,
     /// How much of what is kept is known to be text.
     checked: usize,
 }
@@ -84,12 +95,21 @@ enum Portion {
 }
 
 impl Incoming {
-    pub(crate) fn new(role: Role, limits: &Limits) -> Self {
+    /// A compressed message of up to this size in bytes is not measured by what came: it may be a
+    /// line of spaces.
+    const INFLATION_FREE: u64 = 64 * 1024;
+
+    /// The most bytes of a piece of a compressed message.
+    const PIECE: usize = 16 * 1024;
+
+    pub(crate) fn new(role: Role, limits: &Limits, decompressor: Option<Decompressor>) -> Self {
         Self {
             role,
             max_message: limits.message,
             max_frame: limits.frame,
             max_fragments: limits.fragments,
+            max_inflation: limits.inflation,
+            decompressor: decompressor.map(Box::new),
             stage: Stage::Header,
             message: None,
             ready: None,
@@ -257,13 +277,17 @@ impl Incoming {
             opcode: header.opcode,
             mask: header.masking_key.map(Mask::new),
             remaining: header.payload_len,
+            unmasked: 0,
         });
         Ok(true)
     }
 
     /// The rules that depend on the role, on extensions and on the frames before.
     fn check_first_two(&self, start: &FirstTwo) -> Result<(), ProtocolError> {
-        if start.reserved != 0 {
+        // "This bit MUST NOT be set on control frames and on non-first fragments" (RFC 7692, section 6).
+        let may_be_compressed =
+            matches!(start.opcode, Opcode::Text | Opcode::Binary) && self.decompressor.is_some();
+        if start.reserved != 0 && !(start.reserved == RSV1 && may_be_compressed) {
             return Err(ProtocolError::ReservedBits);
         }
         match (self.role, start.masked) {
@@ -280,18 +304,22 @@ impl Incoming {
 
     /// Counts a data frame against the limits.
     fn open_or_continue(&mut self, header: &FrameHeader) -> Result<(), ProtocolError> {
-        if header.payload_len > self.max_frame {
-            return Err(ProtocolError::FrameTooBig);
-        }
         let message = self.message.get_or_insert(Message {
             is_text: header.opcode == Opcode::Text,
+            is_compressed: header.reserved == RSV1,
             fragments: 0,
             announced: 0,
+            inflated: 0,
             checked: 0,
         });
+        // What cannot be compressed becomes a little larger by it; zlib's own bound is an eighth.
+        let slack = if message.is_compressed { self.max_frame / 8 + 64 } else { 0 };
+        if header.payload_len > self.max_frame.saturating_add(slack) {
+            return Err(ProtocolError::FrameTooBig);
+        }
         message.announced = message.announced.saturating_add(header.payload_len);
         message.fragments = message.fragments.saturating_add(1);
-        if message.announced > self.max_message {
+        if message.announced > self.max_message && !message.is_compressed {
             return Err(ProtocolError::MessageTooBig);
         }
         if message.fragments > self.max_fragments {
@@ -330,17 +358,15 @@ impl Incoming {
         by: Portion,
         rx: &mut ReceiveBuffer,
     ) -> Result<bool, ProtocolError> {
-        let arrived = rx.unparsed_mut();
-        let len = frame.remaining.min(arrived.len() as u64) as usize;
-        if let Some(mask) = &mut frame.mask {
-            mask.apply(&mut arrived[..len]);
-        }
-        frame.remaining -= len as u64;
-        rx.keep(len, usize::try_from(frame.remaining).unwrap_or(usize::MAX));
-
-        let frame_done = frame.remaining == 0;
-        let last = frame_done && frame.fin;
-        self.stage = if frame_done { Stage::Header } else { Stage::Payload(frame) };
+        let is_compressed = self.message.as_ref().is_some_and(|message| message.is_compressed);
+        let is_whole = if is_compressed {
+            self.inflate(&mut frame, by, rx)?
+        } else {
+            keep_plain(&mut frame, rx);
+            frame.remaining == 0
+        };
+        let last = is_whole && frame.fin;
+        self.stage = if is_whole { Stage::Header } else { Stage::Payload(frame) };
         self.ready = match by {
             Portion::Whole if last => Some(Ready::Message),
             Portion::Whole => {
@@ -349,7 +375,66 @@ impl Incoming {
             }
             Portion::Pieces => self.piece(last, rx)?,
         };
-        Ok(frame_done || self.ready.is_some())
+        Ok(is_whole || self.ready.is_some())
+    }
+
+    /// Inflates what has come of a frame, or as much of it as makes a piece; whether that is the
+    /// whole frame, and with the last one the whole message.
+    fn inflate(
+        &mut self,
+        frame: &mut Frame,
+        by: Portion,
+        rx: &mut ReceiveBuffer,
+    ) -> Result<bool, ProtocolError> {
+        unmask_arrived(frame, rx);
+        loop {
+            if by == Portion::Pieces && rx.kept().len() >= Self::PIECE {
+                return Ok(false);
+            }
+            let Some((taken, made, is_over)) = self.inflate_step(frame, rx)? else {
+                return Ok(frame.remaining == 0 && !frame.fin);
+            };
+            frame.remaining -= taken as u64;
+            frame.unmasked -= taken;
+            rx.keep_inflated(taken, made);
+            if is_over {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// How many bytes were taken and made, and whether the message is over; `None` if there is
+    /// nothing to take and nothing more to be made.
+    fn inflate_step(
+        &mut self,
+        frame: &Frame,
+        rx: &mut ReceiveBuffer,
+    ) -> Result<Option<(usize, usize, bool)>, ProtocolError> {
+        let (Some(decompressor), Some(message)) = (&mut self.decompressor, &mut self.message)
+        else {
+            return Ok(None);
+        };
+        // One byte more than is allowed tells that there is too much.
+        let most = usize::try_from(self.max_message - message.inflated).unwrap_or(usize::MAX);
+        let (input, output) = rx.inflate_room(frame.unmasked, most.saturating_add(1));
+        let ends = frame.fin && frame.remaining == 0;
+        let (taken, made, is_over) = if ends {
+            let (made, is_over) = decompressor.finish(output)?;
+            (0, made, is_over)
+        } else {
+            let (taken, made) = decompressor.inflate(input, output)?;
+            (taken, made, false)
+        };
+        message.inflated += made as u64;
+        if message.inflated > self.max_message {
+            return Err(ProtocolError::MessageTooBig);
+        }
+        let most = message.announced.saturating_mul(u64::from(self.max_inflation));
+        if message.inflated > most.max(Self::INFLATION_FREE) {
+            return Err(ProtocolError::InflatesTooMuch);
+        }
+        let is_progress = taken > 0 || made > 0 || is_over;
+        Ok(is_progress.then_some((taken, made, is_over)))
     }
 
     /// Fails at the first wrong byte of a text that is not complete (section 8.1).
@@ -382,6 +467,27 @@ impl Incoming {
         self.reply.end_with(Ending::Failed(error));
         error
     }
+}
+
+/// Adds what has come of a frame to the message.
+fn keep_plain(frame: &mut Frame, rx: &mut ReceiveBuffer) {
+    let arrived = rx.unparsed_mut();
+    let len = frame.remaining.min(arrived.len() as u64) as usize;
+    if let Some(mask) = &mut frame.mask {
+        mask.apply(&mut arrived[..len]);
+    }
+    frame.remaining -= len as u64;
+    rx.keep(len, usize::try_from(frame.remaining).unwrap_or(usize::MAX));
+}
+
+/// Unmasks what has come of a frame and is not unmasked yet.
+fn unmask_arrived(frame: &mut Frame, rx: &mut ReceiveBuffer) {
+    let arrived = rx.unparsed_mut();
+    let len = frame.remaining.min(arrived.len() as u64) as usize;
+    if let Some(mask) = &mut frame.mask {
+        mask.apply(&mut arrived[frame.unmasked..len]);
+    }
+    frame.unmasked = len;
 }
 
 fn control_event(opcode: Opcode, body: &[u8]) -> Result<Event<'_>, ProtocolError> {

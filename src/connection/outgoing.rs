@@ -1,17 +1,19 @@
 //! Messages to frames: the writing half of a connection (RFC 6455, sections 5.4 to 5.6 and 6.1).
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use super::event::Payload;
 use super::incoming::Incoming;
 use super::prepared::Prepared;
 use super::reply::{Ending, Reply};
-use super::{MaskingKeys, Role, State, Transport};
+use super::{Agreed, MaskingKeys, Role, State, Transport};
 use crate::buffer::{SendBuffer, Transmit};
 use crate::close::{CloseCode, CloseFrame};
 use crate::config::{Config, Timeouts};
+use crate::deflate::{Compress, Compressor};
 use crate::error::{ProtocolError, SendError, TimedOut};
-use crate::frame::{FrameHeader, Opcode};
+use crate::frame::{FrameHeader, Opcode, RSV1};
 use crate::mask::Mask;
 use crate::timing::{Timing, Traffic};
 
@@ -25,8 +27,11 @@ pub struct Outgoing {
     /// Where a client's keys come from; a server masks nothing.
     masking_keys: Option<MaskingKeys>,
     high_water: usize,
-    /// The opcode that began the fragmented message under way.
-    open: Option<Opcode>,
+    agreed: Agreed,
+    /// There if compression was agreed on.
+    compressor: Option<Box<Compressor>>,
+    /// The fragmented message under way.
+    open: Option<Open>,
     reply: Reply,
     keepalive_due: bool,
     close_sent: bool,
@@ -35,17 +40,24 @@ pub struct Outgoing {
     timing: Timing,
 }
 
+/// What the first fragment of a message decided.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    opcode: Opcode,
+    is_compressed: bool,
+}
+
 impl Outgoing {
-    /// A payload up to this size is copied behind its header; that costs less than a second slice
-    /// in a vectored write does.
-    const COPY_UP_TO: usize = 4096;
-
-    /// Payload is copied and masked in blocks that stay in the first-level cache.
-    const MASK_BLOCK: usize = 8192;
-
-    pub(crate) fn new(masking_keys: Option<MaskingKeys>, config: &Config) -> Self {
+    pub(crate) fn new(
+        masking_keys: Option<MaskingKeys>,
+        config: &Config,
+        agreed: Agreed,
+        compressor: Option<Compressor>,
+    ) -> Self {
         Self {
             masking_keys,
+            agreed,
+            compressor: compressor.map(Box::new),
             high_water: config.limits.send_queue.max(1),
             open: None,
             reply: Reply::default(),
@@ -68,8 +80,7 @@ impl Outgoing {
     ) -> Result<Transmit<'t, 'p>, SendError> {
         self.check_open(tx)?;
         self.check_no_message()?;
-        let message = message.into();
-        self.frame(true, message.opcode(), message.as_bytes(), tx)
+        self.message(message.into(), tx)
     }
 
     /// As [`Connection::send_fragment`](crate::Connection::send_fragment).
@@ -85,15 +96,21 @@ impl Outgoing {
     ) -> Result<Transmit<'t, 'p>, SendError> {
         self.check_open(tx)?;
         let payload = payload.into();
-        let began_with = payload.opcode();
-        let opcode = match self.open {
-            None => began_with,
-            Some(open) if open == began_with => Opcode::Continuation,
+        let (opcode, open) = match self.open {
+            None => {
+                let is_compressed = self.is_to_compress(payload);
+                (payload.opcode(), Open { opcode: payload.opcode(), is_compressed })
+            }
+            Some(open) if open.opcode == payload.opcode() => (Opcode::Continuation, open),
             Some(_) => return Err(SendError::MessageUnfinished),
         };
-        let transmit = self.frame(fin, opcode, payload.as_bytes(), tx)?;
-        self.open = (!fin).then_some(began_with);
-        Ok(transmit)
+        let frame = Frame { fin, opcode, masking_key: self.masking_key()? };
+        self.open = (!fin).then_some(open);
+        if open.is_compressed {
+            self.compressed(frame, payload.as_bytes(), false, tx);
+            return Ok(tx.transmit());
+        }
+        Ok(frame.encode(0, payload.as_bytes(), tx))
     }
 
     /// As [`Connection::send_prepared`](crate::Connection::send_prepared).
@@ -108,9 +125,15 @@ impl Outgoing {
     ) -> Result<Transmit<'t, 'p>, SendError> {
         self.check_open(tx)?;
         self.check_no_message()?;
-        match self.masking_keys {
-            None => Ok(tx.transmit_with(message.frame())),
-            Some(_) => self.frame(true, message.opcode(), message.payload(), tx),
+        let Some(encoded) = message.encoded_for(self.compressor.as_deref()) else {
+            return self.message(message.payload(), tx);
+        };
+        match self.masking_key()? {
+            None => Ok(tx.transmit_with(&encoded.frame)),
+            masking_key => {
+                let frame = Frame { fin: true, opcode: message.opcode(), masking_key };
+                Ok(frame.encode(encoded.reserved, encoded.payload(), tx))
+            }
         }
     }
 
@@ -206,6 +229,11 @@ impl Outgoing {
         let body = code.map(|CloseCode(code)| code.to_be_bytes());
         let body = body.as_ref().map_or(&[][..], |body| &body[..]);
         self.close_sent = self.control(Opcode::Close, body, tx).is_ok();
+    }
+
+    /// As [`Connection::agreed`](crate::Connection::agreed).
+    pub fn agreed(&self) -> Agreed {
+        self.agreed
     }
 
     /// As [`Connection::state`](crate::Connection::state).
@@ -313,35 +341,104 @@ impl Outgoing {
         if payload.len() > FrameHeader::MAX_CONTROL {
             return Err(SendError::ControlTooLong);
         }
-        self.frame(true, opcode, payload, tx).map(Transmit::queue)
+        let frame = Frame { fin: true, opcode, masking_key: self.masking_key()? };
+        frame.encode(0, payload, tx).queue();
+        Ok(())
     }
 
-    fn frame<'t, 'p>(
-        &self,
-        fin: bool,
-        opcode: Opcode,
-        payload: &'p [u8],
+    /// A whole message, compressed if it is to be and if that pays.
+    fn message<'t, 'p>(
+        &mut self,
+        message: Payload<'p>,
         tx: &'t mut SendBuffer,
     ) -> Result<Transmit<'t, 'p>, SendError> {
-        let masking_key = match self.masking_keys {
-            Some(next_key) => Some(next_key().ok_or(SendError::NoMaskingKey)?),
-            None => None,
-        };
-        let payload_len = payload.len() as u64;
-        let header = FrameHeader { fin, reserved: 0, opcode, masking_key, payload_len };
-        tx.push(header.encode().as_ref());
-        if let Some(key) = masking_key {
-            let mut mask = Mask::new(key);
-            tx.reserve(payload.len());
-            for block in payload.chunks(Self::MASK_BLOCK) {
-                mask.apply(tx.push_mut(block));
+        let masking_key = self.masking_key()?;
+        let frame = Frame { fin: true, opcode: message.opcode(), masking_key };
+        if self.is_to_compress(message) {
+            let must_pay = message.choice() == Compress::Auto;
+            if self.compressed(frame, message.as_bytes(), must_pay, tx) {
+                return Ok(tx.transmit());
             }
-            return Ok(tx.transmit());
         }
-        if payload.len() <= Self::COPY_UP_TO {
-            tx.push(payload);
-            return Ok(tx.transmit());
+        Ok(frame.encode(0, message.as_bytes(), tx))
+    }
+
+    fn is_to_compress(&self, message: Payload<'_>) -> bool {
+        let compressor = self.compressor.as_ref();
+        compressor.is_some_and(|compressor| message.is_to_compress(compressor.threshold()))
+    }
+
+    /// Queues a compressed frame. If it `must_pay` and does not it is not queued, unless later
+    /// messages are to refer to it.
+    fn compressed(
+        &mut self,
+        frame: Frame,
+        payload: &[u8],
+        must_pay: bool,
+        tx: &mut SendBuffer,
+    ) -> bool {
+        let Some(compressor) = &mut self.compressor else { return false };
+        let must_pay = must_pay && !compressor.keeps_context();
+        // "On the first fragment of a message ... RSV1 set" (RFC 7692, section 6).
+        let reserved = if frame.opcode == Opcode::Continuation { 0 } else { RSV1 };
+        let compressed = tx.push_frame(
+            |queue| compressor.compress(payload, frame.fin, queue),
+            |len| (!must_pay || len < payload.len()).then(|| frame.header(reserved, len).encode()),
+        );
+        let queued = compressed.is_some();
+        if let (Some(compressed), Some(key)) = (compressed, frame.masking_key) {
+            Mask::new(key).apply(compressed);
         }
-        Ok(tx.transmit_with(payload))
+        queued
+    }
+
+    /// A fresh key, if this end masks. To be taken before anything is done that cannot be undone.
+    fn masking_key(&self) -> Result<Option<[u8; 4]>, SendError> {
+        let Some(next_key) = self.masking_keys else { return Ok(None) };
+        next_key().map(Some).ok_or(SendError::NoMaskingKey)
     }
 }
+
+/// A frame to be sent, but for its payload.
+#[derive(Clone, Copy)]
+struct Frame {
+    fin: bool,
+    opcode: Opcode,
+    masking_key: Option<[u8; 4]>,
+}
+
+impl Frame {
+    fn header(self, reserved: u8, payload_len: usize) -> FrameHeader {
+        let Self { fin, opcode, masking_key } = self;
+        FrameHeader { fin, reserved, opcode, masking_key, payload_len: payload_len as u64 }
+    }
+
+    fn encode<'t, 'p>(
+        self,
+        reserved: u8,
+        payload: &'p [u8],
+        tx: &'t mut SendBuffer,
+    ) -> Transmit<'t, 'p> {
+        tx.push(self.header(reserved, payload.len()).encode().as_ref());
+        if let Some(key) = self.masking_key {
+            let mut mask = Mask::new(key);
+            tx.reserve(payload.len());
+            for block in payload.chunks(MASK_BLOCK) {
+                mask.apply(tx.push_mut(block));
+            }
+            return tx.transmit();
+        }
+        if payload.len() <= COPY_UP_TO {
+            tx.push(payload);
+            return tx.transmit();
+        }
+        tx.transmit_with(payload)
+    }
+}
+
+/// A payload up to this size is copied behind its header; that costs less than a second slice in a
+/// vectored write does.
+const COPY_UP_TO: usize = 4096;
+
+/// Payload is copied and masked in blocks that stay in the first-level cache.
+const MASK_BLOCK: usize = 8192;

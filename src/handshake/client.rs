@@ -32,12 +32,13 @@ use base64::Engine;
 
 use super::head::{HeadSearch, Headers, names};
 use super::{
-    BASE64, HandshakeError, accept_bytes, check_headers, is_field_value, is_host, is_origin_form,
-    is_token, push_all, push_headers,
+    BASE64, Extension, HandshakeError, accept_bytes, check_headers, is_field_value, is_host,
+    is_origin_form, is_token, push_all, push_headers,
 };
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::config::Config;
-use crate::connection::{Connection, MaskingKeys};
+use crate::connection::{Agreed, Connection, MaskingKeys};
+use crate::deflate::Deflate;
 
 /// What a client asks for.
 #[derive(Clone, Copy, Debug)]
@@ -171,6 +172,9 @@ impl Handshake {
         if !request.subprotocols.is_empty() {
             push_headers(&[("Sec-WebSocket-Protocol", &request.subprotocols.join(", "))], tx);
         }
+        if let Some(deflate) = &config.deflate {
+            push_headers(&[("Sec-WebSocket-Extensions", &deflate.offer())], tx);
+        }
         push_headers(request.headers, tx);
         tx.push(b"\r\n");
         Ok(Self {
@@ -199,8 +203,9 @@ impl Handshake {
             match response.status {
                 101 => {
                     verdict.and_then(|seen| self.check_open(&response, &seen))?;
+                    let agreed = self.agree(&response)?;
                     rx.skip(len);
-                    let conn = Connection::client(&self.config, self.keys);
+                    let conn = Connection::client(&self.config, agreed, self.keys);
                     return Ok(Some(Outcome::Open(conn, response)));
                 }
                 100..=199 => {
@@ -252,9 +257,6 @@ impl Handshake {
         if (accepts.next(), accepts.next()) != (Some(&self.accept[..]), None) {
             return Err(HandshakeError::BadAccept);
         }
-        if response.headers.get("sec-websocket-extensions").is_some() {
-            return Err(HandshakeError::ExtensionNotOffered);
-        }
         let mut chosen = response.headers.all("sec-websocket-protocol");
         match (chosen.next(), chosen.next()) {
             (None, _) => {}
@@ -263,6 +265,26 @@ impl Handshake {
             _ => return Err(HandshakeError::SubprotocolNotOffered),
         }
         if seen.body { Err(HandshakeError::UnexpectedBody) } else { Ok(()) }
+    }
+
+    /// What the server's answer to the offered extensions agrees on; each may stand there once.
+    fn agree(&self, response: &Response) -> Result<Agreed, HandshakeError> {
+        let mut agreed = Agreed::default();
+        for value in response.headers.all("sec-websocket-extensions") {
+            let list = core::str::from_utf8(value).map_err(|_| HandshakeError::BadExtensions)?;
+            for extension in Extension::list(list) {
+                let extension = extension.map_err(|_| HandshakeError::BadExtensions)?;
+                let deflate = match &self.config.deflate {
+                    Some(deflate) if extension.name == Deflate::NAME => deflate,
+                    _ => return Err(HandshakeError::ExtensionNotOffered),
+                };
+                let answer = deflate.accept(&extension).ok_or(HandshakeError::BadDeflate)?;
+                if agreed.deflate.replace(answer).is_some() {
+                    return Err(HandshakeError::BadDeflate);
+                }
+            }
+        }
+        Ok(agreed)
     }
 }
 

@@ -35,7 +35,7 @@ use super::{
 };
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::config::Config;
-use crate::connection::Connection;
+use crate::connection::{Agreed, Connection};
 
 /// Waits for a request.
 #[derive(Debug)]
@@ -160,7 +160,8 @@ impl Request {
         self.upgrade
     }
 
-    /// Queues the answer that opens the connection (section 4.2.2).
+    /// Queues the answer that opens the connection (section 4.2.2). Of the extensions that are
+    /// offered it agrees to compression, if [`Config::deflate`] is set and an offer can be served.
     ///
     /// # Errors
     ///
@@ -190,9 +191,16 @@ impl Request {
         if let Some(chosen) = response.subprotocol {
             push_all(&["Sec-WebSocket-Protocol: ", chosen, "\r\n"], tx);
         }
+        let answer = config.deflate.and_then(|deflate| deflate.answer(self.extensions()));
+        let agreed = Agreed {
+            deflate: answer.map(|(agreed, header)| {
+                push_all(&["Sec-WebSocket-Extensions: ", &header, "\r\n"], tx);
+                agreed
+            }),
+        };
         push_headers(response.headers, tx);
         tx.push(b"\r\n");
-        Ok(Connection::server(config))
+        Ok(Connection::server(config, agreed))
     }
 
     /// Queues another answer: a refusal, or the page that a plain request asks for. Close the

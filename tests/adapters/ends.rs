@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sotong::blocking::{Parts, Plain, Stream, WebSocket};
 use sotong::{
-    Config, Connection, Error, Event, ProtocolError, ReceiveBuffer, SendBuffer, TimedOut,
+    Agreed, Config, Connection, Error, Event, ProtocolError, ReceiveBuffer, SendBuffer, TimedOut,
 };
 
 use crate::scripted::masked;
@@ -30,7 +30,7 @@ fn websocket<S: Stream>(io: S, connection: Connection) -> WebSocket<S> {
 
 fn server(config: &Config) -> (WebSocket<UnixStream>, UnixStream) {
     let (near, far) = UnixStream::pair().unwrap();
-    (websocket(near, Connection::server(config)), far)
+    (websocket(near, Connection::server(config, Agreed::default())), far)
 }
 
 /// What `work` gives, which must not take for ever.
@@ -44,7 +44,7 @@ fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
 fn a_pong_follows_an_echo_that_had_filled_the_queue() {
     // Over a stream that never ticks: nothing else would wake the server up.
     let (near, mut peer) = UnixStream::pair().unwrap();
-    let mut ws = websocket(Plain(near), Connection::server(&Config::default()));
+    let mut ws = websocket(Plain(near), Connection::server(&Config::default(), Agreed::default()));
     thread::spawn(move || {
         while let Ok(Some((event, mut reply))) = ws.recv_reply() {
             if let Event::Text(_) = event {
@@ -115,8 +115,11 @@ fn a_failure_does_not_cut_the_frame_that_is_on_its_way() {
 #[test]
 fn both_ends_of_plain_streams_come_to_an_end() {
     let (near, far) = UnixStream::pair().unwrap();
-    let mut server = websocket(Plain(near), Connection::server(&quick()));
-    let mut client = websocket(Plain(far), Connection::client(&quick(), || Some([1, 2, 3, 4])));
+    let mut server = websocket(Plain(near), Connection::server(&quick(), Agreed::default()));
+    let mut client = websocket(
+        Plain(far),
+        Connection::client(&quick(), Agreed::default(), || Some([1, 2, 3, 4])),
+    );
     let serving = thread::spawn(move || {
         let events = std::iter::from_fn(|| server.recv().unwrap().map(|_| ())).count();
         (events, server.state())
@@ -158,7 +161,7 @@ impl Write for Counting {
 
 #[test]
 fn a_stream_that_cannot_write_slices_gets_a_frame_in_one_write() {
-    let mut ws = websocket(Plain(Counting(0)), Connection::server(&quick()));
+    let mut ws = websocket(Plain(Counting(0)), Connection::server(&quick(), Agreed::default()));
     ws.send_binary(&[7; 50_000]).unwrap();
     assert_eq!(ws.stream().0.0, 1);
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use sotong::tokio::{Parts, WebSocket};
-use sotong::{Config, Connection, FrameHeader, Mask, Opcode, ReceiveBuffer, SendBuffer};
+use sotong::{Agreed, Config, Connection, FrameHeader, Mask, Opcode, ReceiveBuffer, SendBuffer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Runtime;
 
@@ -142,7 +142,7 @@ pub fn server<S: AsyncRead + AsyncWrite + Unpin>(io: S, config: &Config) -> WebS
     let rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
     WebSocket::from_parts(Parts {
         io,
-        connection: Connection::server(config),
+        connection: Connection::server(config, Agreed::default()),
         rx,
         tx: SendBuffer::new(),
     })

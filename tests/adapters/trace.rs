@@ -3,7 +3,7 @@
 
 use sotong::handshake::{client, server};
 use sotong::{
-    CloseCode, CloseFrame, Config, Connection, Event, Payload, ReceiveBuffer, SendBuffer,
+    Agreed, CloseCode, CloseFrame, Config, Connection, Event, Payload, ReceiveBuffer, SendBuffer,
 };
 use sotong::{blocking, tokio as asynchronous};
 
@@ -30,8 +30,8 @@ fn react<'e>(event: &Event<'e>) -> Reaction<'e> {
         Event::Text("go away") => {
             Reaction::Close(CloseFrame { code: CloseCode(4000), reason: "as you wish" })
         }
-        Event::Text(text) => Reaction::Send(Payload::Text(text)),
-        Event::Binary(bytes) => Reaction::Send(Payload::Binary(bytes)),
+        Event::Text(text) => Reaction::Send(Payload::text(text)),
+        Event::Binary(bytes) => Reaction::Send(Payload::binary(bytes)),
         _ => Reaction::Nothing,
     }
 }
@@ -200,7 +200,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 #[test]
 fn a_server_does_the_same_over_core_blocking_and_tokio() {
     for (what, reads) in scripts(masked) {
-        let expected = core(Connection::server(&config()), &reads);
+        let expected = core(Connection::server(&config(), Agreed::default()), &reads);
         let with_head = || std::iter::once(REQUEST.to_vec()).chain(reads.clone());
 
         let ws = blocking::accept(Scripted::new(with_head()), &config()).unwrap();
@@ -221,10 +221,13 @@ fn a_client_does_the_same_over_core_blocking_and_tokio() {
     // The handshake's answer depends on a random key, so the client starts behind it.
     let parts = |io| {
         let (rx, tx) = (ReceiveBuffer::with_capacity(16 * 1024), SendBuffer::new());
-        (io, Connection::client(&config(), || Some([1, 2, 3, 4])), rx, tx)
+        (io, Connection::client(&config(), Agreed::default(), || Some([1, 2, 3, 4])), rx, tx)
     };
     for (what, reads) in scripts(plain) {
-        let expected = unmasked(core(Connection::client(&config(), || Some([1, 2, 3, 4])), &reads));
+        let expected = unmasked(core(
+            Connection::client(&config(), Agreed::default(), || Some([1, 2, 3, 4])),
+            &reads,
+        ));
 
         let (io, connection, rx, tx) = parts(Scripted::new(&reads));
         let ws =

@@ -5,7 +5,7 @@ mod seen;
 pub use seen::Seen;
 
 use sotong::{
-    Config, Connection, ProtocolError, ReceiveBuffer, Role, SendBuffer, State, Transport,
+    Agreed, Config, Connection, ProtocolError, ReceiveBuffer, Role, SendBuffer, State, Transport,
 };
 
 /// What bytes lead to: events, reply bytes, the error, the state, what to do with the stream.
@@ -22,8 +22,8 @@ impl End {
     /// An end whose client masks with the key 00000000, so that its bytes read directly.
     pub fn new(role: Role, config: &Config) -> Self {
         let conn = match role {
-            Role::Client => Connection::client(config, || Some([0; 4])),
-            Role::Server => Connection::server(config),
+            Role::Client => Connection::client(config, Agreed::default(), || Some([0; 4])),
+            Role::Server => Connection::server(config, Agreed::default()),
         };
         let rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
         Self { conn, rx, tx: SendBuffer::new() }

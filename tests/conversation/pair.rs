@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sotong::{
-    CloseCode, CloseFrame, Config, Connection, Event, ProtocolError, ReceiveBuffer, Role,
+    Agreed, CloseCode, CloseFrame, Config, Connection, Event, ProtocolError, ReceiveBuffer, Role,
     SendBuffer, State, TimedOut, Transport,
 };
 
@@ -91,8 +91,11 @@ impl Side {
 impl Pair {
     pub fn new(config: &Config) -> Self {
         let rx = || ReceiveBuffer::with_capacity(config.limits.receive_buffer);
-        let client = Connection::client(config, || Some([1, 2, 3, 4]));
-        Self::of(Side::new(client, rx()), Side::new(Connection::server(config), rx()))
+        let client = Connection::client(config, Agreed::default(), || Some([1, 2, 3, 4]));
+        Self::of(
+            Side::new(client, rx()),
+            Side::new(Connection::server(config, Agreed::default()), rx()),
+        )
     }
 
     pub fn of(client: Side, server: Side) -> Self {

@@ -1,6 +1,6 @@
 //! What happens when nothing happens: pings, deadlines, and queues that nobody empties.
 
-use sotong::{Connection, SendBuffer, TimedOut, Traffic};
+use sotong::{Agreed, Connection, SendBuffer, TimedOut, Traffic};
 
 use super::*;
 
@@ -35,7 +35,7 @@ fn a_connection_with_traffic_is_not_pinged() {
 #[test]
 fn a_peer_that_is_gone_is_noticed_after_a_ping_without_an_answer() {
     let mut pair = Pair::new(&Config::default());
-    pair.client.conn = Connection::client(&quiet(), || Some([0; 4]));
+    pair.client.conn = Connection::client(&quiet(), Agreed::default(), || Some([0; 4]));
     assert_eq!(pair.wait_until(secs(60)), None);
     pair.client.reads = false;
     let gone = Some((secs(110), Role::Server, TimedOut::Pong));
@@ -150,7 +150,7 @@ fn a_stream_that_does_not_end_behind_a_complete_closing_handshake_is_given_up_qu
 
 #[test]
 fn a_writing_half_that_waits_without_reading_asks_for_no_sign_of_life() {
-    let (_, mut outgoing) = Connection::server(&Config::default()).split();
+    let (_, mut outgoing) = Connection::server(&Config::default(), Agreed::default()).split();
     let mut tx = SendBuffer::new();
     let reading = Traffic { received: Some(5), sent: 0, queued: false };
     let not_reading = Traffic { received: None, ..reading };

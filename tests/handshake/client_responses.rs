@@ -227,7 +227,7 @@ fn no_extension_and_no_body_come_with_the_upgrade() {
     let table = [
         ("Sec-WebSocket-Extensions: permessage-deflate", HandshakeError::ExtensionNotOffered),
         ("Sec-WebSocket-Extensions: a; a; b=99", HandshakeError::ExtensionNotOffered),
-        ("Sec-WebSocket-Extensions:", HandshakeError::ExtensionNotOffered),
+        ("Sec-WebSocket-Extensions:", HandshakeError::BadExtensions),
         ("Content-Length: 5", HandshakeError::UnexpectedBody),
         ("Transfer-Encoding: chunked", HandshakeError::UnexpectedBody),
     ];

@@ -39,7 +39,7 @@ fn between_fragments_only_their_message_and_control_frames_are_sent() {
         let unfinished = Some(SendError::MessageUnfinished);
         assert_eq!(conn.send_text("b", tx).err(), unfinished);
         assert_eq!(conn.send_binary(b"b", tx).err(), unfinished);
-        assert_eq!(conn.send(Payload::Text("b"), tx).err(), unfinished);
+        assert_eq!(conn.send(Payload::text("b"), tx).err(), unfinished);
         assert_eq!(conn.send_prepared(&Prepared::new("b"), tx).err(), unfinished);
         assert_eq!(conn.send_fragment(b"b", false, tx).err(), unfinished);
         assert_eq!(conn.send_fragment(b"b", true, tx).err(), unfinished);

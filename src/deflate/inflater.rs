@@ -1,0 +1,159 @@
+//! The two inflaters.
+//!
+//! zlib's keeps 32 KiB whatever the window, and looks at a distance only where it leaves what was
+//! put out by the same call: right for the full window, which no distance exceeds, wrong for a
+//! smaller one. There the other inflater writes into a ring that is the window, and so neither
+//! reaches further nor needs more memory.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use core::fmt;
+
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::inflate_flags::{
+    TINFL_FLAG_HAS_MORE_INPUT, TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY,
+    TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
+};
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress_with_limit};
+use zlib_rs::{Inflate, InflateFlush, Status};
+
+use crate::error::ProtocolError;
+
+/// How far a step went.
+pub(super) struct Step {
+    /// Bytes of the input.
+    pub(super) taken: usize,
+    /// Bytes of the output.
+    pub(super) made: usize,
+    /// Whether a block ended that was marked as final.
+    pub(super) ended: bool,
+}
+
+/// A stream of DEFLATE blocks, with what later ones may refer to.
+pub(super) enum Inflater {
+    Full(Inflate),
+    Ring(Ring),
+}
+
+impl Inflater {
+    pub(super) fn new(window_bits: u8) -> Self {
+        match window_bits {
+            15 => Self::Full(Inflate::new(false, 15)),
+            smaller => Self::Ring(Ring::new(1 << smaller)),
+        }
+    }
+
+    /// Inflates until the input or the output ends, or a final block does.
+    pub(super) fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, ProtocolError> {
+        match self {
+            Self::Full(zlib) => step(zlib, input, output, InflateFlush::NoFlush),
+            Self::Ring(ring) => ring.step(input, output),
+        }
+    }
+
+    /// Begins a stream that refers to nothing before it.
+    pub(super) fn restart(&mut self) {
+        match self {
+            Self::Full(zlib) => zlib.reset(false),
+            Self::Ring(ring) => ring.restart(),
+        }
+    }
+
+    /// Takes the last byte of the tail: whether it ends a block, and itself with it.
+    pub(super) fn ends_with(&mut self, last: u8) -> bool {
+        match self {
+            Self::Full(zlib) => {
+                // It stops after a block, and takes the byte behind it only if that did not end here.
+                // A block that has ended within `last` leaves ones behind, and the next is final then.
+                let mut ends = |bytes: &[u8]| {
+                    let end = step(zlib, bytes, &mut [0], InflateFlush::Block);
+                    end.is_ok_and(|end| {
+                        (end.taken, end.made, end.ended) == (bytes.len() - 1, 0, false)
+                    })
+                };
+                ends(&[last, 0]) && ends(&[0, 0, 0, 0xff, 0xff, 0])
+            }
+            Self::Ring(ring) => ring.ends_with(last),
+        }
+    }
+}
+
+impl fmt::Debug for Inflater {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full",
+            Self::Ring(_) => "Ring",
+        })
+    }
+}
+
+fn step(
+    zlib: &mut Inflate,
+    input: &[u8],
+    output: &mut [u8],
+    flush: InflateFlush,
+) -> Result<Step, ProtocolError> {
+    let (total_in, total_out) = (zlib.total_in(), zlib.total_out());
+    let status = zlib.decompress(input, output, flush).map_err(|_| ProtocolError::NotDeflate)?;
+    Ok(Step {
+        taken: (zlib.total_in() - total_in) as usize,
+        made: (zlib.total_out() - total_out) as usize,
+        ended: status == Status::StreamEnd,
+    })
+}
+
+/// An inflater whose window has exactly the size that was agreed on.
+pub(super) struct Ring {
+    /// There within a message; at its end nothing is left to remember but the window.
+    state: Option<Box<DecompressorOxide>>,
+    window: Box<[u8]>,
+    at: usize,
+    /// Whether all of the window was written; before, a reference must not go beyond its start.
+    is_full: bool,
+}
+
+impl Ring {
+    fn new(size: usize) -> Self {
+        Self { state: None, window: vec![0; size].into(), at: 0, is_full: false }
+    }
+
+    fn restart(&mut self) {
+        (self.state, self.at, self.is_full) = (None, 0, false);
+    }
+
+    fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, ProtocolError> {
+        let (mut taken, mut made) = (0, 0);
+        loop {
+            let room = output.len() - made;
+            let (status, took, put) = self.inflate(&input[taken..], room, 0);
+            taken += took;
+            output[made..made + put].copy_from_slice(&self.window[self.at..self.at + put]);
+            made += put;
+            self.at += put;
+            if self.at == self.window.len() {
+                (self.at, self.is_full) = (0, true);
+            }
+            match status {
+                TINFLStatus::HasMoreOutput if made < output.len() => {} // at the end of the ring
+                TINFLStatus::HasMoreOutput | TINFLStatus::NeedsMoreInput | TINFLStatus::Done => {
+                    return Ok(Step { taken, made, ended: status == TINFLStatus::Done });
+                }
+                _ => return Err(ProtocolError::NotDeflate),
+            }
+        }
+    }
+
+    fn ends_with(&mut self, last: u8) -> bool {
+        let end = self.inflate(&[last], 1, TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY);
+        let rest = self.state.take().and_then(|state| state.block_boundary_state());
+        end == (TINFLStatus::BlockBoundary, 1, 0) && rest.is_some_and(|rest| rest.num_bits == 0)
+    }
+
+    /// One call of the inflater, from here to the end of the ring at most.
+    fn inflate(&mut self, input: &[u8], room: usize, flags: u32) -> (TINFLStatus, usize, usize) {
+        let wrapping = if self.is_full { 0 } else { TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF };
+        let flags = flags | wrapping | TINFL_FLAG_HAS_MORE_INPUT;
+        let state = self.state.get_or_insert_default();
+        decompress_with_limit(state, input, &mut self.window, self.at, room, flags)
+    }
+}
