@@ -7,7 +7,7 @@
 use std::net::TcpStream;
 
 use sotong::handshake::client::Request;
-use sotong::{Config, Event, Result, blocking, tokio as asynchronous};
+use sotong::{Config, Deflate, Event, Result, blocking, tokio as asynchronous};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -74,9 +74,12 @@ fn echo_blocking(host: &str, target: &str) -> Result<Option<String>> {
     Ok(last)
 }
 
-/// Groups 9.1 and 9.2 send messages of 16 MiB.
+/// Groups 9.1 and 9.2 send messages of 16 MiB, groups 12 and 13 compressed ones.
 fn config() -> Config {
     let mut config = Config::default();
+    let mut deflate = Deflate::default();
+    (deflate.context_takeover, deflate.peer_context_takeover) = (true, true);
+    config.deflate = Some(deflate);
     (config.limits.message, config.limits.frame) = (16 << 20, 16 << 20);
     config
 }

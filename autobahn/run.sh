@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-groups="1 2 3 4 5 6 7 9 10" # without 12 and 13, compression
+groups="1 2 3 4 5 6 7 9 10 12 13"
 
 case ${1:-}-${2:-}-$# in
   server-tokio-2 | server-blocking-2) side=$1 adapter=$2 example=echo ;;
@@ -20,7 +20,7 @@ cores=$(nproc)
 limit=900 # seconds for a shard that hangs
 
 autobahn/setup.sh >&2
-cargo build --release --features tokio --example "$example" >&2
+cargo build --release --features tokio,deflate --example "$example" >&2
 rm -rf "$out"
 mkdir -p "$out"
 
@@ -82,7 +82,7 @@ await_shard() { # one of those running
 
 if [ "$side" = server ]; then
   : > "$out/server.log"
-  "$testee" --listen 127.0.0.1:0 --adapter "$adapter" --max-message 16777216 > "$out/server.log" 2>&1 &
+  "$testee" --listen 127.0.0.1:0 --adapter "$adapter" --max-message 16777216 --deflate > "$out/server.log" 2>&1 &
   server=$!
   groups_started+=($server)
   url=ws://$(await_listening "$out/server.log" $server)

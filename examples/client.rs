@@ -1,5 +1,5 @@
 //! A WebSocket client for the terminal: `client [--subprotocol NAME]... [--header 'NAME: VALUE']...
-//! ws://HOST[:PORT][/PATH]`.
+//! [--deflate] ws://HOST[:PORT][/PATH]`.
 //!
 //! Each line of standard input goes out as a text message, each message that comes is printed as a
 //! line. At the end of the input the connection is closed once nothing has come for a while; the
@@ -9,12 +9,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use sotong::handshake::client::Request;
-use sotong::{CloseCode, CloseFrame, Config, Error, Event};
+use sotong::{CloseCode, CloseFrame, Config, Deflate, Error, Event};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 
-const USAGE: &str =
-    "usage: client [--subprotocol NAME]... [--header 'NAME: VALUE']... ws://HOST[:PORT][/PATH]";
+const USAGE: &str = "usage: client [--subprotocol NAME]... [--header 'NAME: VALUE']... [--deflate] \
+                     ws://HOST[:PORT][/PATH]";
 
 /// How long to wait for answers behind the end of the input.
 const QUIET: Duration = Duration::from_millis(500);
@@ -24,6 +24,7 @@ struct Options {
     target: String,
     subprotocols: Vec<String>,
     headers: Vec<(String, String)>,
+    config: Config,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -62,11 +63,10 @@ async fn talk(options: &Options) -> sotong::Result<()> {
         headers: &headers,
         ..Request::default()
     };
-    let (mut ws, response) = sotong::tokio::connect(stream, &request, &Config::default()).await?;
-    match response.subprotocol() {
-        Some(name) => eprintln!("connected, subprotocol {name}"),
-        None => eprintln!("connected"),
-    }
+    let (mut ws, response) = sotong::tokio::connect(stream, &request, &options.config).await?;
+    let subprotocol = response.subprotocol().map(|name| format!(", subprotocol {name}"));
+    let compression = if ws.agreed().deflate.is_some() { ", compression" } else { "" };
+    eprintln!("connected{}{compression}", subprotocol.unwrap_or_default());
 
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut at_end = false;
@@ -111,6 +111,7 @@ fn with_port(host: &str) -> String {
 
 fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
     let (mut subprotocols, mut headers, mut url) = (vec![], vec![], None);
+    let mut config = Config::default();
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or(format!("{arg} wants a value"));
         match &*arg {
@@ -121,6 +122,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
                     header.split_once(':').ok_or(format!("{header} has no colon"))?;
                 headers.push((name.trim().to_owned(), value.trim().to_owned()));
             }
+            "--deflate" => config.deflate = Some(Deflate::default()),
             _ if arg.starts_with("--") => return Err(format!("{arg} is not known")),
             _ => url = Some(arg),
         }
@@ -130,5 +132,5 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
     let start = rest.find(['/', '?']).unwrap_or(rest.len());
     let (host, target) = rest.split_at(start);
     let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
-    Ok(Options { host: host.to_owned(), target, subprotocols, headers })
+    Ok(Options { host: host.to_owned(), target, subprotocols, headers, config })
 }

@@ -1,4 +1,5 @@
-//! An echo server: `echo [--listen ADDR] [--adapter tokio|blocking] [--max-message BYTES]`.
+//! An echo server: `echo [--listen ADDR] [--adapter tokio|blocking] [--max-message BYTES]
+//! [--deflate]`.
 //!
 //! Says `listening on ADDR` when it is ready. Replies are fed, not sent: those to all messages that
 //! came with one read leave with one write.
@@ -6,7 +7,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 
-use sotong::{Config, Event, Result, blocking, tokio as asynchronous};
+use sotong::{Config, Deflate, Event, Result, blocking, tokio as asynchronous};
 
 struct Options {
     listen: String,
@@ -19,7 +20,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Ok(options) => options,
         Err(problem) => {
             eprintln!(
-                "{problem}\nusage: echo [--listen ADDR] [--adapter tokio|blocking] [--max-message BYTES]"
+                "{problem}\nusage: echo [--listen ADDR] [--adapter tokio|blocking] [--max-message BYTES] \
+                 [--deflate]"
             );
             std::process::exit(2);
         }
@@ -105,6 +107,12 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
     (config.limits.message, config.limits.frame) = (16 << 20, 16 << 20);
     let mut options = Options { listen: "127.0.0.1:9001".into(), blocking: false, config };
     while let Some(flag) = args.next() {
+        if flag == "--deflate" {
+            let mut deflate = Deflate::default();
+            (deflate.context_takeover, deflate.peer_context_takeover) = (true, true);
+            options.config.deflate = Some(deflate);
+            continue;
+        }
         let value = args.next().ok_or(format!("{flag} wants a value"))?;
         match (&*flag, &*value) {
             ("--listen", _) => options.listen = value,

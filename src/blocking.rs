@@ -35,7 +35,7 @@ mod writer;
 pub use crate::adapter::Parts;
 use crate::adapter::{Error, Result};
 use crate::close::CloseFrame;
-use crate::connection::{Chunk, Connection, Event, Payload, Prepared, State};
+use crate::connection::{Agreed, Chunk, Connection, Event, Payload, Prepared, State};
 use crate::error::SendError;
 pub use handshake::{Upgrade, accept, connect};
 use reader::{Clock, Link, Reader};
@@ -91,6 +91,11 @@ impl<S: Stream> WebSocket<S> {
         self.writer.outgoing.state()
     }
 
+    /// What the opening handshake agreed on.
+    pub fn agreed(&self) -> Agreed {
+        self.writer.outgoing.agreed()
+    }
+
     /// The next message or control frame; `None` once the connection is closed cleanly.
     ///
     /// Before it waits it writes what is queued. Pings are answered, and handed over as well; so is
@@ -144,6 +149,17 @@ impl<S: Stream> WebSocket<S> {
         self.writer.encode(true, |outgoing, tx| outgoing.send(bytes, tx))
     }
 
+    /// Sends a message, text or binary, and waits until the stream has taken it. Here is where to say
+    /// whether it may be compressed: [`Payload::compress`].
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub fn send_message<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
+        let message = message.into();
+        self.writer.encode(true, |outgoing, tx| outgoing.send(message, tx))
+    }
+
     /// Sends a message that was encoded before, and waits until the stream has taken it.
     ///
     /// # Errors
@@ -181,6 +197,16 @@ impl<S: Stream> WebSocket<S> {
     /// As of [`send_text`](Self::send_text).
     pub fn feed_binary(&mut self, bytes: &[u8]) -> Result<()> {
         self.writer.encode(false, |outgoing, tx| outgoing.send(bytes, tx))
+    }
+
+    /// Queues a message, text or binary, as [`feed_text`](Self::feed_text).
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub fn feed_message<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
+        let message = message.into();
+        self.writer.encode(false, |outgoing, tx| outgoing.send(message, tx))
     }
 
     /// Queues a message that was encoded before, as [`feed_text`](Self::feed_text).

@@ -47,7 +47,7 @@ use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub use crate::adapter::Parts;
 use crate::adapter::Result;
 use crate::close::CloseFrame;
-use crate::connection::{Chunk, Connection, Event, Payload, Prepared, State};
+use crate::connection::{Agreed, Chunk, Connection, Event, Payload, Prepared, State};
 use crate::error::SendError;
 pub use handshake::{Upgrade, accept, connect};
 use reader::{Link, Reader};
@@ -90,6 +90,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// How far the closing handshake has come.
     pub fn state(&self) -> State {
         self.writer.outgoing.state()
+    }
+
+    /// What the opening handshake agreed on.
+    pub fn agreed(&self) -> Agreed {
+        self.writer.outgoing.agreed()
     }
 
     /// The next message or control frame; `None` once the connection is closed cleanly.
@@ -165,6 +170,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.writer.encode(true, |outgoing, tx| outgoing.send(bytes, tx)).await
     }
 
+    /// Sends a message, text or binary, and waits until the stream has taken it. Here is where to say
+    /// whether it may be compressed: [`Payload::compress`].
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// The message is queued whole or not at all; if it is, a later call writes it.
+    pub async fn send_message<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
+        let message = message.into();
+        self.writer.encode(true, |outgoing, tx| outgoing.send(message, tx)).await
+    }
+
     /// Sends a message that was encoded before, and waits until the stream has taken it.
     ///
     /// # Errors
@@ -203,6 +223,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// The message is queued whole or not at all; if it is, a later call writes it.
     pub async fn feed_binary(&mut self, bytes: &[u8]) -> Result<()> {
         self.writer.encode(false, |outgoing, tx| outgoing.send(bytes, tx)).await
+    }
+
+    /// Queues a message, text or binary, as [`feed_text`](Self::feed_text).
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// The message is queued whole or not at all; if it is, a later call writes it.
+    pub async fn feed_message<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
+        let message = message.into();
+        self.writer.encode(false, |outgoing, tx| outgoing.send(message, tx)).await
     }
 
     /// Queues a message that was encoded before, as [`feed_text`](Self::feed_text).

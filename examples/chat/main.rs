@@ -15,7 +15,7 @@ use room::{Guest, Parcels, Room};
 use serde_json::{Value, json};
 use sotong::handshake::server::{Request, Response};
 use sotong::tokio::{Upgrade, WebSocket};
-use sotong::{CloseCode, CloseFrame, Config, Error, Event, SendError};
+use sotong::{CloseCode, CloseFrame, Config, Deflate, Error, Event, SendError};
 use tokio::net::{TcpListener, TcpStream};
 
 /// The largest message in bytes: a long text, but no file.
@@ -40,6 +40,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut config = Config::default();
     (config.limits.message, config.limits.frame) = (MAX_MESSAGE, MAX_MESSAGE);
+    // Without context takeover, as it is by default, a guest who is silent costs no memory for it, and
+    // what is said to all is compressed once.
+    config.deflate = Some(Deflate::default());
     let room = Arc::new(Room::default());
     loop {
         let Ok((stream, peer)) = listener.accept().await else {

@@ -228,6 +228,16 @@ impl<S: TryClone> Sender<S> {
         self.flush()
     }
 
+    /// As [`WebSocket::send_message`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send_message<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
+        self.feed_message(message)?;
+        self.flush()
+    }
+
     /// As [`WebSocket::send_prepared`].
     ///
     /// # Errors
@@ -265,6 +275,16 @@ impl<S: TryClone> Sender<S> {
     /// As there.
     pub fn feed_binary(&mut self, bytes: &[u8]) -> Result<()> {
         self.feed(|outgoing, tx| outgoing.send(bytes, tx))
+    }
+
+    /// As [`WebSocket::feed_message`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn feed_message<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
+        let message = message.into();
+        self.feed(|outgoing, tx| outgoing.send(message, tx))
     }
 
     /// As [`WebSocket::feed_prepared`].

@@ -267,7 +267,7 @@ mod tests {
         for window_bits in 8..=15 {
             let window = 1_usize << window_bits;
             for (distance, is_allowed) in [(window, true), (window + 1, window_bits == 15)] {
-                if distance > 32_768 || distance < 257 {
+                if !(257..=32_768).contains(&distance) {
                     continue;
                 }
                 let message = far_match(distance + 10, distance);

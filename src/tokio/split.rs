@@ -191,6 +191,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
         self.encode(true, |outgoing, tx| outgoing.send(bytes, tx)).await
     }
 
+    /// As [`WebSocket::send_message`].
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub async fn send_message<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
+        let message = message.into();
+        self.encode(true, |outgoing, tx| outgoing.send(message, tx)).await
+    }
+
     /// As [`WebSocket::send_prepared`].
     ///
     /// # Errors
@@ -246,6 +260,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// As of [`send_text`](Self::send_text).
     pub async fn feed_binary(&mut self, bytes: &[u8]) -> Result<()> {
         self.encode(false, |outgoing, tx| outgoing.send(bytes, tx)).await
+    }
+
+    /// As [`WebSocket::feed_message`].
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub async fn feed_message<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
+        let message = message.into();
+        self.encode(false, |outgoing, tx| outgoing.send(message, tx)).await
     }
 
     /// As [`WebSocket::feed_prepared`].

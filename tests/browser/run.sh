@@ -14,5 +14,5 @@ if ((${#missing[@]})); then
 fi
 [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund >&2
 
-cargo build --release --features tokio --example chat >&2
+cargo build --release --features tokio,deflate --example chat >&2
 exec node chat.mjs
