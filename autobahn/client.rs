@@ -78,6 +78,7 @@ fn echo_blocking(host: &str, target: &str) -> Result<Option<String>> {
 fn config() -> Config {
     let mut config = Config::default();
     let mut deflate = Deflate::default();
+    deflate.level = 1;
     (deflate.context_takeover, deflate.peer_context_takeover) = (true, true);
     config.deflate = Some(deflate);
     (config.limits.message, config.limits.frame) = (16 << 20, 16 << 20);

@@ -109,6 +109,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
     while let Some(flag) = args.next() {
         if flag == "--deflate" {
             let mut deflate = Deflate::default();
+            deflate.level = 1; // what is sent back at once is to be sent back fast
             (deflate.context_takeover, deflate.peer_context_takeover) = (true, true);
             options.config.deflate = Some(deflate);
             continue;

@@ -87,7 +87,7 @@ impl Deflate {
     /// The default settings.
     const fn with(codec: Codec) -> Self {
         Self {
-            level: 6,
+            level: 2,
             memory_level: 8,
             window_bits: 15,
             context_takeover: false,

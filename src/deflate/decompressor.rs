@@ -14,8 +14,8 @@ pub(crate) struct Decompressor {
     inflater: Option<Inflater>,
     /// Whether there were bytes since the message began or since the last final block.
     is_within: bool,
-    /// How many of the tail's bytes were taken.
-    tail: usize,
+    /// Whether there was no room for all that was made.
+    is_cut_short: bool,
 }
 
 /// "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the message."
@@ -24,7 +24,13 @@ const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 impl Decompressor {
     /// One for a window that was agreed on.
     pub(crate) fn new(_: &DeflateParameters, window_bits: u8, keeps_context: bool) -> Option<Self> {
-        Some(Self { window_bits, keeps_context, inflater: None, is_within: false, tail: 0 })
+        Some(Self {
+            window_bits,
+            keeps_context,
+            inflater: None,
+            is_within: false,
+            is_cut_short: false,
+        })
     }
 
     /// Inflates; how many bytes were taken and how many were put out. It stops where either ends: if
@@ -41,6 +47,7 @@ impl Decompressor {
             taken += step.taken;
             made += step.made;
             self.is_within |= step.taken > 0;
+            self.is_cut_short = made == output.len();
             if !step.ended {
                 return Ok((taken, made));
             }
@@ -60,19 +67,16 @@ impl Decompressor {
     /// A message may also end with its final block, or have no bytes at all: compressors that flush
     /// twice put nothing out.
     pub(crate) fn finish(&mut self, output: &mut [u8]) -> Result<(usize, bool), ProtocolError> {
-        let mut made = 0;
-        if self.is_within || self.tail > 0 {
-            let (taken, inflated) = self.inflate(&TAIL[self.tail..3], output)?;
-            self.tail += taken;
-            made = inflated;
-            if made == output.len() {
-                return Ok((made, false));
-            }
-            if !self.inflater.as_mut().is_some_and(|inflater| inflater.ends_with(TAIL[3])) {
-                return Err(ProtocolError::DeflateUnfinished);
-            }
+        let made = if self.is_cut_short { self.inflate(&[], output)?.1 } else { 0 };
+        if self.is_cut_short {
+            return Ok((made, false));
         }
-        (self.is_within, self.tail) = (false, 0);
+        if self.is_within
+            && !self.inflater.as_mut().is_some_and(|inflater| inflater.ends_with(TAIL))
+        {
+            return Err(ProtocolError::DeflateUnfinished);
+        }
+        self.is_within = false;
         if !self.keeps_context {
             self.inflater = None;
         }

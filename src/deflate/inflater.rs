@@ -59,21 +59,25 @@ impl Inflater {
         }
     }
 
-    /// Takes the last byte of the tail: whether it ends a block, and itself with it.
-    pub(super) fn ends_with(&mut self, last: u8) -> bool {
+    /// Takes the tail of a message: whether a block ends with it, and nothing was put out.
+    ///
+    /// A block cannot end within the tail and another one at its end: what is left of the tail would
+    /// begin a stored block, of which it is too short, or be no block at all.
+    pub(super) fn ends_with(&mut self, tail: [u8; 4]) -> bool {
         match self {
             Self::Full(zlib) => {
-                // It stops after a block, and takes the byte behind it only if that did not end here.
-                // A block that has ended within `last` leaves ones behind, and the next is final then.
+                let [a, b, c, d] = tail;
+                // It stops after a block, and takes the byte behind it only if no block has ended.
                 let mut ends = |bytes: &[u8]| {
                     let end = step(zlib, bytes, &mut [0], InflateFlush::Block);
                     end.is_ok_and(|end| {
                         (end.taken, end.made, end.ended) == (bytes.len() - 1, 0, false)
                     })
                 };
-                ends(&[last, 0]) && ends(&[0, 0, 0, 0xff, 0xff, 0])
+                // A block that ended within the last byte left ones of it: the next block is final then.
+                ends(&[a, b, c, d, 0]) && ends(&[0, 0, 0, 0xff, 0xff, 0])
             }
-            Self::Ring(ring) => ring.ends_with(last),
+            Self::Ring(ring) => ring.ends_with(&tail),
         }
     }
 }
@@ -143,10 +147,11 @@ impl Ring {
         }
     }
 
-    fn ends_with(&mut self, last: u8) -> bool {
-        let end = self.inflate(&[last], 1, TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY);
+    fn ends_with(&mut self, tail: &[u8]) -> bool {
+        let end = self.inflate(tail, 1, TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY);
         let rest = self.state.take().and_then(|state| state.block_boundary_state());
-        end == (TINFLStatus::BlockBoundary, 1, 0) && rest.is_some_and(|rest| rest.num_bits == 0)
+        end == (TINFLStatus::BlockBoundary, tail.len(), 0)
+            && rest.is_some_and(|rest| rest.num_bits == 0)
     }
 
     /// One call of the inflater, from here to the end of the ring at most.
