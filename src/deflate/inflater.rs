@@ -1,9 +1,8 @@
 //! The two inflaters.
 //!
-//! zlib's keeps 32 KiB whatever the window, and looks at a distance only where it leaves what was
-//! put out by the same call: right for the full window, which no distance exceeds, wrong for a
-//! smaller one. There the other inflater writes into a ring that is the window, and so neither
-//! reaches further nor needs more memory.
+//! zlib's keeps 32 KiB whatever the window, and lets distances reach through all of them: right for
+//! the full window, wrong for a smaller one. There the other inflater writes into a ring that is the
+//! window, and so neither reaches further nor needs more memory.
 
 use alloc::boxed::Box;
 use alloc::vec;

@@ -21,9 +21,14 @@ pub struct End {
 impl End {
     /// An end whose client masks with the key 00000000, so that its bytes read directly.
     pub fn new(role: Role, config: &Config) -> Self {
+        Self::with(role, config, Agreed::default())
+    }
+
+    /// An end that has agreed on extensions.
+    pub fn with(role: Role, config: &Config, agreed: Agreed) -> Self {
         let conn = match role {
-            Role::Client => Connection::client(config, Agreed::default(), || Some([0; 4])),
-            Role::Server => Connection::server(config, Agreed::default()),
+            Role::Client => Connection::client(config, agreed, || Some([0; 4])),
+            Role::Server => Connection::server(config, agreed),
         };
         let rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
         Self { conn, rx, tx: SendBuffer::new() }

@@ -1,0 +1,167 @@
+//! Bombs: what comes is measured by what it becomes.
+
+use sotong::{Chunk, Compress, Payload};
+
+use super::*;
+
+/// A compressed message of `len` bytes as it goes to `role`, all in one frame.
+fn message(role: Role, bytes: &[u8], agreed: Agreed) -> Vec<u8> {
+    let other = if role == Role::Server { Role::Client } else { Role::Server };
+    let mut end = End::with(other, &config(|deflate| deflate.level = 9), agreed);
+    let payload = Payload::binary(bytes).compress(Compress::Yes);
+    end.conn.send(payload, &mut end.tx).unwrap().queue();
+    end.drain()
+}
+
+/// Bytes that no compressor makes smaller.
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 1_u32;
+    let next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    std::iter::repeat_with(next).take(len).collect()
+}
+
+fn limited(message: u64, inflation: u32) -> Config {
+    let mut config = Config::default();
+    (config.limits.message, config.limits.frame) = (message, message);
+    config.limits.inflation = inflation;
+    config
+}
+
+#[test]
+fn the_limit_counts_what_is_inflated_and_holds_to_the_byte() {
+    for role in ROLES {
+        for agreed in [both(15, true), both(15, false), both(9, true)] {
+            for limit in [1, 100, 16_384, 70_000] {
+                let config = limited(limit as u64, u32::MAX);
+                for (len, is_allowed) in [(limit - 1, true), (limit, true), (limit + 1, false)] {
+                    for bytes in [vec![b' '; len], noise(len)] {
+                        let wire = message(role, &bytes, agreed);
+                        for step in [1, 1000, usize::MAX] {
+                            let pieces = wire.chunks(step.min(wire.len()));
+                            let trace = End::with(role, &config, agreed).feed(pieces);
+                            let expected = match is_allowed {
+                                true => open(vec![Seen::Binary(bytes.clone())]),
+                                false => failed(role, vec![], ProtocolError::MessageTooBig, 1009),
+                            };
+                            assert_eq!(trace, expected, "{limit}, {len}, by {step}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn fragments_of_a_compressed_message_count_together() {
+    let compressed = message(Role::Client, &[b' '; 1000], both(15, true));
+    let payload = &compressed[2..];
+    let list: [(u8, &[u8]); 2] = [(0x42, &payload[..3]), (0x80, &payload[3..])];
+    for role in ROLES {
+        for (limit, is_allowed) in [(1000, true), (999, false)] {
+            let mut end = End::with(role, &limited(limit, u32::MAX), both(15, true));
+            let (events, _, error, ..) = end.feed([&frames(role, &list)[..]]);
+            assert_eq!((events.len(), error.is_none()), (usize::from(is_allowed), is_allowed));
+        }
+    }
+}
+
+#[test]
+fn a_frame_that_no_compressor_makes_is_too_big_at_its_header() {
+    let config = limited(1000, u32::MAX);
+    for (announced, is_allowed) in [(1000 + 125 + 64, true), (1000 + 125 + 64 + 1, false)] {
+        let header = [&[0xc2, 0xfe][..], &u16::to_be_bytes(announced), &[0; 4]].concat();
+        let (_, _, error, ..) =
+            End::with(Role::Server, &config, both(15, true)).feed([&header[..]]);
+        assert_eq!(error, (!is_allowed).then_some(ProtocolError::FrameTooBig));
+    }
+}
+
+#[test]
+fn a_message_that_inflates_too_much_fails_once_it_is_large() {
+    let large = 100_000;
+    let wire = message(Role::Server, &vec![b' '; large], both(15, false));
+    let ratio = (large / (wire.len() - 6)) as u32;
+    for (inflation, is_allowed) in [(ratio + 1, true), (ratio - 1, false)] {
+        for step in [1, 17, usize::MAX] {
+            let mut end = End::with(Role::Server, &limited(1 << 20, inflation), both(15, false));
+            let (events, _, error, ..) = end.feed(wire.chunks(step.min(wire.len())));
+            let expected = (!is_allowed).then_some(ProtocolError::InflatesTooMuch);
+            assert_eq!((events.len(), error), (usize::from(is_allowed), expected), "{step}");
+        }
+    }
+    // A line of spaces is no attack.
+    let wire = message(Role::Server, &[b' '; 65_536], both(15, false));
+    let mut end = End::with(Role::Server, &limited(1 << 20, 1), both(15, false));
+    assert_eq!(end.feed([&wire[..]]).2, None);
+}
+
+#[test]
+fn a_message_passes_in_pieces_of_bounded_size() {
+    let text: String = (0..200_000).map(|n| format!("{n} 소통 ")).collect();
+    for role in ROLES {
+        for agreed in [both(15, true), both(10, false)] {
+            let wire = {
+                let other = if role == Role::Server { Role::Client } else { Role::Server };
+                let mut end = End::with(other, &config(|_| {}), agreed);
+                end.conn.send_text(&text, &mut end.tx).unwrap().queue();
+                [end.drain(), frames(role, &[(0x89, b"!")])].concat()
+            };
+            for step in [777, 16_384] {
+                let mut end = End::with(role, &limited(1 << 24, 256), agreed);
+                let (mut seen, mut pieces, mut pings) = (String::new(), 0, 0);
+                for mut bytes in wire.chunks(step) {
+                    while !bytes.is_empty() {
+                        bytes = &bytes[end.rx.extend(bytes)..];
+                        while let Some(chunk) = end.conn.next_chunk(&mut end.rx).unwrap() {
+                            match chunk {
+                                Chunk::Text { piece, last } => {
+                                    assert!(piece.len() <= 32 << 10);
+                                    seen += piece;
+                                    pieces += 1;
+                                    assert_eq!(last, seen.len() == text.len());
+                                }
+                                Chunk::Ping(_) => pings += 1,
+                                other => panic!("{other:?}"),
+                            }
+                        }
+                    }
+                }
+                assert!(seen == text && pieces > text.len() >> 15 && pings == 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn whole_messages_and_pieces_may_be_mixed_within_one() {
+    let bytes: Vec<u8> = noise(100).repeat(2000);
+    let wire = message(Role::Server, &bytes, both(15, true));
+    for switch in [1, 3, 8] {
+        let mut end = End::with(Role::Server, &Config::default(), both(15, true));
+        let (mut seen, mut pieces) = (vec![], 0);
+        for byte in wire.chunks(10) {
+            assert_eq!(end.rx.extend(byte), byte.len());
+            while pieces < switch {
+                match end.conn.next_chunk(&mut end.rx).unwrap() {
+                    Some(Chunk::Binary { piece, .. }) => seen.extend_from_slice(piece),
+                    None => break,
+                    other => panic!("{other:?}"),
+                }
+                pieces += 1;
+            }
+            if pieces == switch
+                && let Some(event) = end.conn.next_event(&mut end.rx).unwrap()
+            {
+                match event {
+                    sotong::Event::Binary(rest) => seen.extend_from_slice(rest),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        assert!(seen == bytes, "{switch}: {} of {}", seen.len(), bytes.len());
+    }
+}

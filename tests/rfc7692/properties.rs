@@ -1,0 +1,305 @@
+//! Whatever is sent arrives, with any settings, fragments and cuts; and what random bytes inflate
+//! to is what another inflater makes of them.
+
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use sotong::{Chunk, Compress, Payload};
+use zlib_rs::{DeflateConfig, DeflateFlush, Inflate, InflateFlush, Status, Strategy as ZStrategy};
+
+use super::*;
+
+/// Bytes with repetitions near and far, as runs of what came before.
+fn compressible() -> impl Strategy<Value = Vec<u8>> {
+    let run = (vec(any::<u8>(), 0..12), any::<prop::sample::Index>(), 0_usize..400);
+    vec(run, 0..20).prop_map(|runs| {
+        let mut bytes = vec![];
+        for (fresh, from, len) in runs {
+            bytes.extend(fresh);
+            if !bytes.is_empty() {
+                let from = from.index(bytes.len());
+                (from..from + len).for_each(|i| bytes.push(bytes[i]));
+            }
+        }
+        bytes
+    })
+}
+
+#[derive(Clone, Debug)]
+struct Message {
+    payload: Vec<u8>,
+    choice: Compress,
+    /// Into how many fragments it is cut, with a ping behind each.
+    fragments: usize,
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    let choice = prop_oneof![Just(Compress::Auto), Just(Compress::Yes), Just(Compress::No)];
+    (compressible(), choice, 1_usize..5).prop_map(|(payload, choice, fragments)| Message {
+        payload,
+        choice,
+        fragments,
+    })
+}
+
+fn settings() -> impl Strategy<Value = (Config, Agreed)> {
+    (9_u8..=15, any::<bool>(), 0_u8..=9, 1_u8..=9, 0_usize..200).prop_map(
+        |(bits, keeps_context, level, memory_level, threshold)| {
+            let config = config(|deflate| {
+                (deflate.level, deflate.memory_level) = (level, memory_level);
+                deflate.threshold = threshold;
+            });
+            (config, both(bits, keeps_context))
+        },
+    )
+}
+
+fn send(end: &mut End, messages: &[Message]) -> Vec<u8> {
+    for Message { payload, choice, fragments } in messages {
+        let End { conn, tx, .. } = end;
+        let payload_of = |bytes| Payload::binary(bytes).compress(*choice);
+        if *fragments == 1 {
+            conn.send(payload_of(payload), tx).unwrap().queue();
+            continue;
+        }
+        let len = payload.len().div_ceil(*fragments).max(1);
+        for i in 0..*fragments {
+            let part = &payload[payload.len().min(i * len)..payload.len().min((i + 1) * len)];
+            conn.send_fragment(payload_of(part), i + 1 == *fragments, tx).unwrap().queue();
+            conn.ping(b"?", tx).unwrap().queue();
+        }
+    }
+    end.drain()
+}
+
+/// All binary messages, read whole or in pieces.
+fn receive_all(end: &mut End, wire: &[u8], step: usize, whole: bool) -> Vec<Vec<u8>> {
+    let (mut messages, mut open) = (vec![], vec![]);
+    for mut bytes in wire.chunks(step) {
+        while !bytes.is_empty() {
+            bytes = &bytes[end.rx.extend(bytes)..];
+            if whole {
+                while let Some(event) = end.conn.next_event(&mut end.rx).unwrap() {
+                    if let sotong::Event::Binary(bytes) = event {
+                        messages.push(bytes.to_vec());
+                    }
+                }
+                continue;
+            }
+            while let Some(chunk) = end.conn.next_chunk(&mut end.rx).unwrap() {
+                if let Chunk::Binary { piece, last } = chunk {
+                    open.extend_from_slice(piece);
+                    if last {
+                        messages.push(std::mem::take(&mut open));
+                    }
+                }
+            }
+        }
+    }
+    messages
+}
+
+proptest! {
+    #[test]
+    fn what_is_sent_arrives(
+        (mut config, agreed) in settings(),
+        messages in vec(message(), 0..6),
+        from_client: bool,
+        buffer in prop::sample::select(vec![512, 2000, 1 << 16]),
+        step in 1_usize..3000,
+        whole: bool,
+    ) {
+        let (from, to) = match from_client {
+            true => (Role::Client, Role::Server),
+            false => (Role::Server, Role::Client),
+        };
+        config.limits.send_queue = usize::MAX;
+        config.limits.receive_buffer = buffer;
+        let wire = send(&mut End::with(from, &config, agreed), &messages);
+        let arrived = receive_all(&mut End::with(to, &config, agreed), &wire, step, whole);
+        let sent: Vec<Vec<u8>> = messages.into_iter().map(|message| message.payload).collect();
+        prop_assert_eq!(arrived, sent);
+    }
+
+    #[test]
+    fn two_inflaters_agree_on_every_stream(
+        payloads in vec(deflated(), 1..5),
+        damage in vec(damage(), 0..3),
+        bits in 9_u8..=15,
+        keeps_context: bool,
+        step in 1_usize..200,
+    ) {
+        let mut payloads = payloads;
+        for (message, place, change) in damage {
+            let message = message.get_mut(&mut payloads[..]);
+            apply(message, place, change);
+        }
+        let (expected, is_expected) = inflate_by_miniz(&payloads, bits, keeps_context);
+        prop_assert!(inflate_by_zlib(&payloads[..expected.len()], keeps_context) == expected);
+        let mut config = Config::default();
+        config.limits.inflation = u32::MAX;
+        for step in [step, usize::MAX] {
+            let mut end = End::with(Role::Client, &config, both(bits, keeps_context));
+            let mut seen = vec![];
+            let mut is_good = true;
+            for payload in &payloads {
+                let frame = frame(0xc2, None, payload);
+                let (events, _, error, ..) = end.feed(frame.chunks(step.min(frame.len())));
+                is_good = error.is_none();
+                seen.extend(events);
+                if !is_good {
+                    break;
+                }
+            }
+            let expected: Vec<Seen> = expected.iter().cloned().map(Seen::Binary).collect();
+            prop_assert_eq!((seen.len(), is_good), (expected.len(), is_expected));
+            prop_assert!(seen == expected);
+        }
+    }
+}
+
+/// The payload of a message as some compressor makes it: its level, its strategy, how it flushes, and
+/// whether it ends with a final block.
+fn deflated() -> impl Strategy<Value = Vec<u8>> {
+    let strategy = prop_oneof![
+        Just(ZStrategy::Default),
+        Just(ZStrategy::Fixed),
+        Just(ZStrategy::HuffmanOnly),
+        Just(ZStrategy::Rle),
+    ];
+    (compressible(), 9_i32..=15, 0_i32..=9, strategy, 1_usize..4, any::<bool>()).prop_map(
+        |(bytes, bits, level, strategy, flushes, ends)| {
+            let config =
+                DeflateConfig { window_bits: -bits, level, strategy, ..DeflateConfig::default() };
+            let mut deflate = zlib_rs::Deflate::new_with_config(config);
+            let mut out = vec![0; bytes.len() * 2 + 1000];
+            for part in bytes.chunks(bytes.len().div_ceil(flushes).max(1)) {
+                let at = deflate.total_out() as usize;
+                deflate.compress(part, &mut out[at..], DeflateFlush::SyncFlush).unwrap();
+            }
+            let at = deflate.total_out() as usize;
+            if ends {
+                deflate.compress(&[], &mut out[at..], DeflateFlush::Finish).unwrap();
+                out.truncate(deflate.total_out() as usize);
+                out.push(0);
+            } else {
+                out.truncate(at.saturating_sub(4));
+            }
+            out
+        },
+    )
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Flip(u8),
+    Cut,
+    Insert(u8),
+}
+
+fn damage() -> impl Strategy<Value = (Pick, prop::sample::Index, Change)> {
+    let change = prop_oneof![
+        (0_u8..8).prop_map(|bit| Change::Flip(1 << bit)),
+        Just(Change::Cut),
+        any::<u8>().prop_map(Change::Insert),
+    ];
+    (any::<prop::sample::Index>().prop_map(Pick), any::<prop::sample::Index>(), change)
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pick(prop::sample::Index);
+
+impl Pick {
+    fn get_mut<T>(self, items: &mut [T]) -> &mut T {
+        let i = self.0.index(items.len());
+        &mut items[i]
+    }
+}
+
+fn apply(payload: &mut Vec<u8>, place: prop::sample::Index, change: Change) {
+    let at = place.index(payload.len() + 1);
+    match change {
+        Change::Flip(bits) => {
+            if let Some(byte) = payload.get_mut(at) {
+                *byte ^= bits;
+            }
+        }
+        Change::Cut => payload.truncate(at),
+        Change::Insert(byte) => payload.insert(at, byte),
+    }
+}
+
+const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
+
+/// The messages up to the first that fails, and whether none did.
+///
+/// It goes byte by byte through one long buffer, and shows the inflater no more of what came before
+/// than the window.
+fn inflate_by_miniz(payloads: &[Vec<u8>], bits: u8, keeps_context: bool) -> (Vec<Vec<u8>>, bool) {
+    let flags = inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF
+        | inflate_flags::TINFL_FLAG_HAS_MORE_INPUT
+        | inflate_flags::TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY;
+    let mut state = Box::new(DecompressorOxide::new());
+    let (mut out, mut from) = (vec![], 0);
+    let mut messages = vec![];
+    for payload in payloads {
+        if !keeps_context {
+            (*state, from) = (DecompressorOxide::new(), out.len());
+        }
+        let input = [payload, &TAIL[..]].concat();
+        let (mut taken, start) = (0, out.len());
+        while !payload.is_empty() {
+            let end = out.len();
+            out.push(0);
+            let window = &mut out[from.max(end.saturating_sub(1 << bits))..];
+            let at = window.len() - 1;
+            let (status, took, put) = decompress(&mut state, &input[taken..], window, at, flags);
+            taken += took;
+            out.truncate(end + put);
+            match status {
+                TINFLStatus::BlockBoundary if taken == input.len() => {
+                    match state.block_boundary_state().unwrap().num_bits {
+                        0 => break,
+                        _ => return (messages, false),
+                    }
+                }
+                TINFLStatus::BlockBoundary | TINFLStatus::HasMoreOutput => {}
+                TINFLStatus::Done => {
+                    (*state, from) = (DecompressorOxide::new(), out.len());
+                    if taken == payload.len() {
+                        break;
+                    }
+                }
+                _ => return (messages, false),
+            }
+        }
+        messages.push(out[start..].to_vec());
+    }
+    (messages, true)
+}
+
+/// What zlib's makes of payloads that are good.
+fn inflate_by_zlib(payloads: &[Vec<u8>], keeps_context: bool) -> Vec<Vec<u8>> {
+    let mut zlib = Inflate::new(false, 15);
+    let mut messages = vec![];
+    let mut room = vec![0; 1 << 20];
+    for payload in payloads {
+        if !keeps_context {
+            zlib.reset(false);
+        }
+        let input = [payload, &TAIL[..]].concat();
+        let (mut taken, mut message) = (0, vec![]);
+        while taken < payload.len() {
+            let (total_in, total_out) = (zlib.total_in(), zlib.total_out());
+            let status = zlib.decompress(&input[taken..], &mut room, InflateFlush::SyncFlush);
+            taken += (zlib.total_in() - total_in) as usize;
+            message.extend_from_slice(&room[..(zlib.total_out() - total_out) as usize]);
+            if status.unwrap() == Status::StreamEnd {
+                zlib.reset(false);
+            }
+        }
+        messages.push(message);
+    }
+    messages
+}
