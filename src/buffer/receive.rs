@@ -247,7 +247,7 @@ impl ReceiveBuffer {
             // Twice what a message has brought so far, but not more than its frame lacks and the next
             // read. Between fragments nobody knows what comes; then half as much again.
             let needed = self.missing.max(held / 2).saturating_add(held + self.capacity);
-            needed.min(size * 2).max(self.capacity)
+            needed.min(size * 2).max(self.capacity).max(size)
         } else {
             size
         });

@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_examples_of_section_7_2_3_are_hello() {
-        let table: [&[u8]; 6] = [
+        let table: [&[u8]; 7] = [
             HELLO,
             // Stored, section 7.2.3.3.
             b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00",
@@ -164,6 +164,8 @@ mod tests {
             b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00",
             // What ends with its final block.
             b"\xf3\x48\xcd\xc9\xc9\x07\x00",
+            // A final block that is the empty one at the end, and stored ones before it.
+            b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x01",
             // Two final blocks, each a stream of its own.
             b"\x01\x02\x00\xfd\xffHe\x01\x03\x00\xfc\xffllo",
         ];

@@ -63,21 +63,31 @@ impl Inflater {
     /// A block cannot end within the tail and another one at its end: what is left of the tail would
     /// begin a stored block, of which it is too short, or be no block at all.
     pub(super) fn ends_with(&mut self, tail: [u8; 4]) -> bool {
-        match self {
+        let end = match self {
             Self::Full(zlib) => {
+                // It stops after a block, and takes the byte behind the tail only if none has ended.
                 let [a, b, c, d] = tail;
-                // It stops after a block, and takes the byte behind it only if no block has ended.
-                let mut ends = |bytes: &[u8]| {
-                    let end = step(zlib, bytes, &mut [0], InflateFlush::Block);
-                    end.is_ok_and(|end| {
-                        (end.taken, end.made, end.ended) == (bytes.len() - 1, 0, false)
-                    })
-                };
-                // A block that ended within the last byte left ones of it: the next block is final then.
-                ends(&[a, b, c, d, 0]) && ends(&[0, 0, 0, 0xff, 0xff, 0])
+                step(zlib, &[a, b, c, d, 0], &mut [0], InflateFlush::Block)
             }
-            Self::Ring(ring) => ring.ends_with(&tail),
+            Self::Ring(ring) => ring.take_tail(&tail),
+        };
+        let Ok(Step { taken: 4, made: 0, mut ended }) = end else { return false };
+        let mut is_clean = true;
+        match self {
+            _ if ended => {}
+            Self::Full(zlib) => {
+                // Bits of the tail that the block left over would begin a final block. An empty one that is
+                // not final, and stops where it should, tells that there are none.
+                let probe = step(zlib, &[0, 0, 0, 0xff, 0xff, 0], &mut [0], InflateFlush::Block);
+                ended = matches!(probe, Ok(Step { taken: 0, made: 0, ended: true }));
+                is_clean = ended || matches!(probe, Ok(Step { taken: 5, made: 0, ended: false }));
+            }
+            Self::Ring(ring) => is_clean = ring.is_between_blocks(),
         }
+        if ended {
+            self.restart();
+        }
+        is_clean
     }
 }
 
@@ -146,11 +156,18 @@ impl Ring {
         }
     }
 
-    fn ends_with(&mut self, tail: &[u8]) -> bool {
-        let end = self.inflate(tail, 1, TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY);
-        let rest = self.state.take().and_then(|state| state.block_boundary_state());
-        end == (TINFLStatus::BlockBoundary, tail.len(), 0)
-            && rest.is_some_and(|rest| rest.num_bits == 0)
+    fn take_tail(&mut self, tail: &[u8]) -> Result<Step, ProtocolError> {
+        match self.inflate(tail, 1, TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY) {
+            (TINFLStatus::Failed, ..) => Err(ProtocolError::NotDeflate),
+            (status, taken, made) => Ok(Step { taken, made, ended: status == TINFLStatus::Done }),
+        }
+    }
+
+    /// Whether a block has ended and no bit was left of its last byte. Then nothing but the window
+    /// needs to be remembered.
+    fn is_between_blocks(&mut self) -> bool {
+        let state = self.state.take().and_then(|state| state.block_boundary_state());
+        state.is_some_and(|state| state.num_bits == 0)
     }
 
     /// One call of the inflater, from here to the end of the ring at most.

@@ -7,6 +7,7 @@ mod common;
 
 mod choice;
 mod limits;
+mod naive;
 mod properties;
 mod section_6_framing;
 mod section_7_1_negotiation;
