@@ -351,3 +351,163 @@ fn a_connection_is_a_few_hundred_bytes() {
     println!("a connection has {conn} bytes, its buffers {buffers}");
     assert!(conn <= 512 && buffers <= 160, "{conn}, {buffers}");
 }
+
+#[cfg(feature = "deflate")]
+mod deflate {
+    use sotong::{Compress, Deflate, DeflateParameters, Payload};
+
+    use super::*;
+
+    /// What the two inflaters hold within a message, at most: a state and a window.
+    const CODEC: usize = 50_000;
+
+    /// An end of a connection that compresses in windows of this size.
+    fn end(role: Role, window_bits: u8, keeps_context: bool, config: &Config) -> End {
+        let mut deflate = DeflateParameters::default();
+        (deflate.server_max_window_bits, deflate.client_max_window_bits) =
+            (window_bits, window_bits);
+        (deflate.server_no_context_takeover, deflate.client_no_context_takeover) =
+            (!keeps_context, !keeps_context);
+        let mut agreed = Agreed::default();
+        agreed.deflate = Some(deflate);
+        let mut end = End::new(role, config);
+        end.conn = match role {
+            Role::Client => Connection::client(config, agreed, || Some([1, 2, 3, 4])),
+            Role::Server => Connection::server(config, agreed),
+        };
+        end
+    }
+
+    fn compressed(window_bits: u8, level: u8, bytes: &[u8]) -> Vec<u8> {
+        let mut config = Config::default();
+        let mut settings = Deflate::default();
+        settings.level = level;
+        config.deflate = Some(settings);
+        let mut sender = end(Role::Server, window_bits, false, &config);
+        let message = Payload::binary(bytes).compress(Compress::Yes);
+        let wire = sender.conn.send(message, &mut sender.tx).unwrap().slices().concat();
+        wire
+    }
+
+    #[test]
+    fn a_bomb_holds_the_limit_and_one_read_and_no_more() {
+        for window_bits in [15, 9] {
+            // 1,029 to 1, and as much as 100,000 bytes to 114.
+            for len in [16 << 20, 100_000] {
+                let bomb = compressed(window_bits, 9, &vec![0; len]);
+                assert!(bomb.len() < len / 60, "{} for {len}", bomb.len());
+                for limit in [20_000, 64_000, 1 << 20] {
+                    for step in [1, 100, 1 << 20] {
+                        if len < limit {
+                            continue;
+                        }
+                        let mut config = Config::default();
+                        config.limits.message = limit as u64;
+                        config.limits.inflation = u32::MAX;
+                        let mut end = end(Role::Client, window_bits, true, &config);
+                        let before = LIVE.get();
+                        let mut error = None;
+                        let heap = measure(|| error = end.receive(&bomb, step, false).err());
+                        assert_eq!(error, Some(ProtocolError::MessageTooBig));
+                        // A byte beyond the limit, the bytes of one read, and the inflater.
+                        let held = (LIVE.get() - before) as usize;
+                        let most = limit + 1 + config.limits.receive_buffer;
+                        assert!(held <= most.max(32 << 10) + CODEC, "{held} for {limit}");
+                        // Growing counts the old storage too.
+                        assert!(heap.peak <= 2 * most.max(32 << 10) + CODEC, "{heap:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn many_bombs_are_bounded_by_what_came_of_each() {
+        let bomb = compressed(15, 9, &vec![0; 1 << 20]);
+        let beginning = &bomb[..100];
+        let mut ends: Vec<End> =
+            (0..50).map(|_| end(Role::Client, 15, true, &Config::default())).collect();
+        let heap = measure(|| {
+            for end in &mut ends {
+                let error = end.receive(beginning, 100, false).err();
+                assert_eq!(error, None, "100 bytes become less than what is let through");
+            }
+        });
+        assert!(heap.peak < 50 * (200_000 + CODEC), "{heap:?}");
+        let error = ends[0].receive(&bomb[100..], 100, false).err();
+        assert_eq!(error, Some(ProtocolError::InflatesTooMuch));
+    }
+
+    #[test]
+    fn a_message_read_in_pieces_passes_through_flat_memory() {
+        let text: Vec<u8> = (0..1_000_000_u32).flat_map(u32::to_be_bytes).collect();
+        for window_bits in [15, 9] {
+            let wire = compressed(window_bits, 1, &text);
+            let mut config = Config::default();
+            (config.limits.message, config.limits.frame) = (1 << 30, 1 << 30);
+            let mut end = end(Role::Client, window_bits, false, &config);
+            let mut len = 0;
+            let heap = measure(|| {
+                for mut piece in wire.chunks(4096) {
+                    while !piece.is_empty() {
+                        piece = &piece[end.rx.extend(piece)..];
+                        while let Some(chunk) = end.conn.next_chunk(&mut end.rx).unwrap() {
+                            let Chunk::Binary { piece, .. } = chunk else { panic!("{chunk:?}") };
+                            len += piece.len();
+                        }
+                    }
+                }
+            });
+            assert_eq!(len, text.len());
+            assert!(heap.peak <= 150_000 + CODEC, "{heap:?}");
+        }
+    }
+
+    #[test]
+    fn where_no_context_is_kept_nothing_is_held_between_messages() {
+        let mut config = Config::default();
+        let mut settings = Deflate::default();
+        settings.threshold = 0;
+        config.deflate = Some(settings);
+        let text = b"a text that is long enough to be compressed, and to be inflated again";
+        for (keeps_context, at_least, at_most) in [(false, 0, 0), (true, 100_000, 500_000)] {
+            let mut server = end(Role::Server, 15, keeps_context, &config);
+            let mut client = end(Role::Client, 15, keeps_context, &config);
+            write(server.conn.send(&text[..], &mut server.tx)); // the thread's own compressor is there
+            server = end(Role::Server, 15, keeps_context, &config);
+            let before = LIVE.get();
+            for _ in 0..3 {
+                let wire = server.conn.send(&text[..], &mut server.tx).unwrap().slices().concat();
+                write(Ok(server.tx.transmit()));
+                client.receive(&wire, 9, false).unwrap();
+                client.rx.release();
+                server.tx.release();
+            }
+            let held = (LIVE.get() - before) as usize;
+            assert!((at_least..=at_most).contains(&held), "{held}");
+            assert_eq!(client.events, 3);
+        }
+    }
+
+    #[test]
+    fn small_compressed_messages_allocate_nothing_where_context_is_kept() {
+        let mut config = Config::default();
+        let mut settings = Deflate::default();
+        settings.threshold = 0;
+        config.deflate = Some(settings);
+        let mut server = end(Role::Server, 15, true, &config);
+        let mut client = end(Role::Client, 15, true, &config);
+        let mut wire = [0; 400];
+        let mut exchange = |n: usize| {
+            let text = [b'a' + (n % 20) as u8; 300];
+            let mut transmit = server.conn.send(&text[..], &mut server.tx).unwrap();
+            let len = transmit.len();
+            wire[..len].copy_from_slice(transmit.slices()[0]);
+            transmit.consume(len);
+            drop(transmit);
+            client.receive(&wire[..len], 50, false).unwrap();
+        };
+        (0..WARM_UP).for_each(&mut exchange);
+        assert_eq!(measure(|| (0..1000).for_each(exchange)), NOTHING);
+    }
+}
