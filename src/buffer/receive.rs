@@ -15,6 +15,7 @@
 //! A compressed message is inflated from the unparsed bytes into the gap, which is kept wide for it:
 //! what is unparsed then lies at the end of the storage.
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -256,9 +257,13 @@ impl ReceiveBuffer {
     /// Moves what is kept to the front, and what is unparsed behind it or behind the gap, in a storage
     /// of `size` bytes, which is not smaller than it was.
     fn lay_out(&mut self, size: usize) {
-        // It grows in place where the allocator can do that: there are never two of a large one.
-        self.storage.reserve_exact(size - self.storage.len());
-        self.storage.resize(size, 0);
+        if self.storage.is_empty() {
+            self.storage = vec![0; size]; // which the allocator has at hand
+        } else if size > self.storage.len() {
+            // In place where the allocator can do that: there are never two of a large one.
+            self.storage.reserve_exact(size - self.storage.len());
+            self.storage.resize(size, 0);
+        }
         let kept = self.kept.len();
         if self.kept.start > 0 {
             self.storage.copy_within(self.kept.clone(), 0);
