@@ -5,7 +5,6 @@
 //! names stand for types that have no values, so that the rest of the crate needs no `cfg`.
 
 mod negotiation;
-mod shared;
 
 #[cfg(feature = "deflate")]
 mod compressor;
@@ -13,6 +12,8 @@ mod compressor;
 mod decompressor;
 #[cfg(feature = "deflate")]
 mod inflater;
+#[cfg(feature = "deflate")]
+mod per_window;
 #[cfg(feature = "deflate")]
 mod pool;
 
@@ -22,11 +23,13 @@ mod absent;
 use absent as compressor;
 #[cfg(not(feature = "deflate"))]
 use absent as decompressor;
+#[cfg(not(feature = "deflate"))]
+use absent as per_window;
 
 pub(crate) use compressor::Compressor;
 pub(crate) use decompressor::Decompressor;
 pub use negotiation::DeflateParameters;
-pub(crate) use shared::PerWindow;
+pub(crate) use per_window::PerWindow;
 
 /// How to compress, and what to agree on (RFC 7692): the settings of permessage-deflate.
 ///

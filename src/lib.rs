@@ -1,4 +1,4 @@
-//! WebSocket (RFC 6455) as a state machine that does no I/O, with thin adapters that do.
+//! WebSocket (RFC 6455, RFC 7692) as a state machine that does no I/O, with thin adapters that do.
 //!
 //! ```text
 //! bytes in ─► handshake ─► frames ─► pieces ─► messages ─► your code
@@ -55,12 +55,19 @@
 //! close code. [`SendError`]: we may not send this now. [`handshake::HandshakeError`]: an opening handshake that fails. [`TimedOut`]:
 //! a deadline. The adapters have one [`Error`] for all of these and the stream's own.
 //!
+//! # Compression
+//!
+//! With the feature `deflate` messages may be compressed (permessage-deflate, RFC 7692), if
+//! [`Config::deflate`] is set on both ends. [`Deflate`] says what that costs and what it gives away,
+//! [`Payload::compress`] decides for one message, and [`Connection::agreed`] tells what was agreed.
+//!
 //! # Features
 //!
 //! | feature | brings |
 //! |---|---|
 //! | `std` (default) | [`blocking`], [`Error`], keys from the operating system, faster checks of text |
 //! | `tokio` | [`tokio`], `Message` |
+//! | `deflate` | compression: [`Deflate`] has a value; needs `std` |
 //!
 //! Without features the core is left: `no_std` with `alloc`.
 

@@ -385,8 +385,7 @@ mod deflate {
         config.deflate = Some(settings);
         let mut sender = end(Role::Server, window_bits, false, &config);
         let message = Payload::binary(bytes).compress(Compress::Yes);
-        let wire = sender.conn.send(message, &mut sender.tx).unwrap().slices().concat();
-        wire
+        sender.conn.send(message, &mut sender.tx).unwrap().slices().concat()
     }
 
     #[test]

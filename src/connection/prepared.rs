@@ -87,8 +87,8 @@ impl Prepared {
         Payload::of(self.0.opcode, self.0.plain.payload()).compress(self.0.compress)
     }
 
-    /// The frame that a connection with this compressor sends; `None` if it has to make one of its
-    /// own.
+    /// The frame that a connection with this compressor sends; `None` if it makes one of its own, in
+    /// its context.
     pub(super) fn encoded_for(&self, compressor: Option<&Compressor>) -> Option<&Encoded> {
         let message = &*self.0;
         let Some(compressor) =

@@ -1,6 +1,7 @@
 //! What stands for the codec without the feature `deflate`: types without values.
 
 use alloc::vec::Vec;
+use core::marker::PhantomData;
 
 use super::{Deflate, DeflateParameters};
 use crate::error::ProtocolError;
@@ -12,10 +13,23 @@ pub(super) struct Codec(Never);
 enum Never {}
 
 #[derive(Debug)]
+pub(crate) struct PerWindow<T>(PhantomData<T>);
+
+#[derive(Debug)]
 pub(crate) enum Compressor {}
 
 #[derive(Debug)]
 pub(crate) enum Decompressor {}
+
+impl<T> PerWindow<T> {
+    pub(crate) fn new() -> Self {
+        Self(PhantomData)
+    }
+
+    pub(crate) fn get(&self, _: u8, _: impl FnOnce() -> T) -> Option<&T> {
+        None
+    }
+}
 
 impl Compressor {
     pub(crate) fn new(settings: &Deflate, _: u8, _: bool) -> Option<Self> {

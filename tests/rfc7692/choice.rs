@@ -152,8 +152,7 @@ fn a_prepared_message_is_compressed_once_for_all_that_keep_no_context() {
     let config = config(|deflate| deflate.threshold = 64);
     let send = |agreed, message: &Prepared| {
         let mut end = End::with(Role::Server, &config, agreed);
-        let frame = end.conn.send_prepared(message, &mut end.tx).unwrap().slices().concat();
-        frame
+        end.conn.send_prepared(message, &mut end.tx).unwrap().slices().concat()
     };
     let compressed = send(both(15, false), &message);
     assert_eq!(compressed[0], 0xc1);

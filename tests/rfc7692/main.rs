@@ -49,14 +49,17 @@ fn config(change: impl FnOnce(&mut Deflate)) -> Config {
     config
 }
 
-/// Frames that go to `role`, each a first byte and a payload.
-fn frames(role: Role, list: &[(u8, &[u8])]) -> Vec<u8> {
+/// Frames, each a first byte and a payload.
+type Frames<'a> = &'a [(u8, &'a [u8])];
+
+/// The frames as they go to `role`.
+fn frames(role: Role, list: Frames) -> Vec<u8> {
     let key = (role == Role::Server).then_some([0x37, 0xfa, 0x21, 0x3d]);
     list.iter().flat_map(|(first, payload)| frame(*first, key, payload)).collect()
 }
 
 /// What a fresh connection that has agreed makes of `bytes`, whole and byte by byte.
-fn receive(role: Role, agreed: Agreed, list: &[(u8, &[u8])]) -> Trace {
+fn receive(role: Role, agreed: Agreed, list: Frames) -> Trace {
     let bytes = frames(role, list);
     let whole = End::with(role, &Config::default(), agreed).feed([&bytes[..]]);
     let trickled = End::with(role, &Config::default(), agreed).feed(bytes.chunks(1));

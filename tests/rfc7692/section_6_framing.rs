@@ -17,7 +17,7 @@ fn without_an_agreement_the_bit_fails_the_connection() {
 fn the_bit_stands_on_the_first_frame_of_a_data_message_and_nowhere_else() {
     let error = ProtocolError::ReservedBits;
     for role in ROLES {
-        let wrong: [(&[(u8, &[u8])], Vec<Seen>); 8] = [
+        let wrong: [(Frames, Vec<Seen>); 8] = [
             (&[(0x41, &HELLO[..3]), (0xc0, &HELLO[3..])], vec![]),
             (&[(0x41, &HELLO[..3]), (0x40, &HELLO[3..])], vec![]),
             (&[(0x01, b"plain"), (0xc0, HELLO)], vec![]),
