@@ -204,6 +204,7 @@ impl Connection {
     }
 
     /// The next piece of a message that is here, or a control frame; `None` asks for more bytes.
+    /// Pieces of a compressed message have less than 32 KiB.
     ///
     /// A message of any size passes through the memory of one [`ReceiveBuffer`]. The limits hold all
     /// the same: for endless messages raise `message`, `frame` and `fragments` in

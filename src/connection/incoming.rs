@@ -4,6 +4,8 @@
 //! Nothing is allocated on what a header announces, and a connection that was failed or closed by
 //! the peer is a stage in which all that comes is dropped.
 
+mod inflate;
+
 use alloc::boxed::Box;
 
 use super::Role;
@@ -95,13 +97,6 @@ enum Portion {
 }
 
 impl Incoming {
-    /// A compressed message of up to this size in bytes is not measured by what came: it may be a
-    /// line of spaces.
-    const INFLATION_FREE: u64 = 64 * 1024;
-
-    /// The most bytes of a piece of a compressed message.
-    const PIECE: usize = 16 * 1024;
-
     pub(crate) fn new(role: Role, limits: &Limits, decompressor: Option<Decompressor>) -> Self {
         Self {
             role,
@@ -378,65 +373,6 @@ impl Incoming {
         Ok(is_whole || self.ready.is_some())
     }
 
-    /// Inflates what has come of a frame, or as much of it as makes a piece; whether that is the
-    /// whole frame, and with the last one the whole message.
-    fn inflate(
-        &mut self,
-        frame: &mut Frame,
-        by: Portion,
-        rx: &mut ReceiveBuffer,
-    ) -> Result<bool, ProtocolError> {
-        unmask_arrived(frame, rx);
-        loop {
-            if by == Portion::Pieces && rx.kept().len() >= Self::PIECE {
-                return Ok(false);
-            }
-            let Some((taken, made, is_over)) = self.inflate_step(frame, rx)? else {
-                return Ok(frame.remaining == 0 && !frame.fin);
-            };
-            frame.remaining -= taken as u64;
-            frame.unmasked -= taken;
-            rx.keep_inflated(taken, made);
-            if is_over {
-                return Ok(true);
-            }
-        }
-    }
-
-    /// How many bytes were taken and made, and whether the message is over; `None` if there is
-    /// nothing to take and nothing more to be made.
-    fn inflate_step(
-        &mut self,
-        frame: &Frame,
-        rx: &mut ReceiveBuffer,
-    ) -> Result<Option<(usize, usize, bool)>, ProtocolError> {
-        let (Some(decompressor), Some(message)) = (&mut self.decompressor, &mut self.message)
-        else {
-            return Ok(None);
-        };
-        // One byte more than is allowed tells that there is too much.
-        let most = usize::try_from(self.max_message - message.inflated).unwrap_or(usize::MAX);
-        let (input, output) = rx.inflate_room(frame.unmasked, most.saturating_add(1));
-        let ends = frame.fin && frame.remaining == 0;
-        let (taken, made, is_over) = if ends {
-            let (made, is_over) = decompressor.finish(output)?;
-            (0, made, is_over)
-        } else {
-            let (taken, made) = decompressor.inflate(input, output)?;
-            (taken, made, false)
-        };
-        message.inflated += made as u64;
-        if message.inflated > self.max_message {
-            return Err(ProtocolError::MessageTooBig);
-        }
-        let most = message.announced.saturating_mul(u64::from(self.max_inflation));
-        if message.inflated > most.max(Self::INFLATION_FREE) {
-            return Err(ProtocolError::InflatesTooMuch);
-        }
-        let is_progress = taken > 0 || made > 0 || is_over;
-        Ok(is_progress.then_some((taken, made, is_over)))
-    }
-
     /// Fails at the first wrong byte of a text that is not complete (section 8.1).
     fn check_text(&mut self, rx: &ReceiveBuffer) -> Result<(), ProtocolError> {
         if let Some(message) = self.message.as_mut().filter(|message| message.is_text) {
@@ -478,16 +414,6 @@ fn keep_plain(frame: &mut Frame, rx: &mut ReceiveBuffer) {
     }
     frame.remaining -= len as u64;
     rx.keep(len, usize::try_from(frame.remaining).unwrap_or(usize::MAX));
-}
-
-/// Unmasks what has come of a frame and is not unmasked yet.
-fn unmask_arrived(frame: &mut Frame, rx: &mut ReceiveBuffer) {
-    let arrived = rx.unparsed_mut();
-    let len = frame.remaining.min(arrived.len() as u64) as usize;
-    if let Some(mask) = &mut frame.mask {
-        mask.apply(&mut arrived[frame.unmasked..len]);
-    }
-    frame.unmasked = len;
 }
 
 fn control_event(opcode: Opcode, body: &[u8]) -> Result<Event<'_>, ProtocolError> {
