@@ -120,6 +120,6 @@ pub use message::Message;
 pub use timing::Traffic;
 
 /// The README's examples, run as tests.
-#[cfg(all(doctest, feature = "tokio"))]
+#[cfg(all(doctest, feature = "tokio", feature = "deflate"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

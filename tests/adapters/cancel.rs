@@ -11,7 +11,7 @@ use sotong::{Chunk, CloseCode, Config, Message, Opcode, Prepared, SendError};
 use crate::scripted::{Scripted, frames, masked, paused, server};
 
 /// Polls a future `polls` times, then drops it; what it gave, if it was ready.
-fn poll_some<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
+pub fn poll_some<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
     let mut future = pin!(future);
     let mut cx = Context::from_waker(Waker::noop());
     (0..polls).find_map(|_| match future.as_mut().poll(&mut cx) {
@@ -21,7 +21,7 @@ fn poll_some<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
 }
 
 /// Within a runtime, since the adapter arms timers.
-fn in_runtime<T>(work: impl FnOnce() -> T) -> T {
+pub fn in_runtime<T>(work: impl FnOnce() -> T) -> T {
     let runtime = paused();
     let _guard = runtime.enter();
     work()

@@ -3,9 +3,12 @@
 
 mod cancel;
 mod deadlines;
+#[cfg(feature = "deflate")]
+mod deflate;
 #[cfg(unix)]
 mod ends;
 mod scripted;
 mod sockets;
 mod split;
+mod subject;
 mod trace;

@@ -98,6 +98,12 @@ impl Write for Scripted {
 
 impl sotong::blocking::Stream for Scripted {}
 
+impl sotong::blocking::TryClone for Scripted {
+    fn try_clone(&self) -> io::Result<Self> {
+        Ok(self.clone())
+    }
+}
+
 impl AsyncRead for Scripted {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -139,13 +145,13 @@ impl AsyncWrite for Scripted {
 
 /// A server's end over `io`, its handshake done.
 pub fn server<S: AsyncRead + AsyncWrite + Unpin>(io: S, config: &Config) -> WebSocket<S> {
-    let rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
-    WebSocket::from_parts(Parts {
-        io,
-        connection: Connection::server(config, Agreed::default()),
-        rx,
-        tx: SendBuffer::new(),
-    })
+    WebSocket::from_parts(parts(io, Connection::server(config, Agreed::default())))
+}
+
+/// What a WebSocket over `io` is made of when nothing has come or gone yet.
+pub fn parts<S>(io: S, connection: Connection) -> Parts<S> {
+    let rx = ReceiveBuffer::with_capacity(Config::default().limits.receive_buffer);
+    Parts { io, connection, rx, tx: SendBuffer::new() }
 }
 
 /// A runtime whose clock moves only when there is nothing else to do.

@@ -6,62 +6,68 @@ use std::time::{Duration, Instant};
 
 use sotong::handshake::HandshakeError;
 use sotong::{
-    CloseCode, Config, Error, Event, ProtocolError, Result, TimedOut, blocking,
+    Agreed, CloseCode, Config, Error, Event, ProtocolError, Result, TimedOut, blocking,
     tokio as asynchronous,
 };
 
 use crate::scripted::masked;
+use crate::subject::block_on;
 
 const REQUEST: &[u8] =
     b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-const ADAPTERS: [Adapter; 2] = [Adapter::Blocking, Adapter::Tokio];
+pub const ADAPTERS: [Adapter; 2] = [Adapter::Blocking, Adapter::Tokio];
 
 #[derive(Clone, Copy, Debug)]
-enum Adapter {
+pub enum Adapter {
     Blocking,
     Tokio,
 }
 
-/// An echo server for one connection; how it ended.
-fn serve(adapter: Adapter, config: Config) -> (TcpStream, std::thread::JoinHandle<Result<()>>) {
+/// An echo server for one connection; what it agreed on and how it ended.
+pub fn serve(
+    adapter: Adapter,
+    config: Config,
+) -> (TcpStream, std::thread::JoinHandle<Result<Agreed>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     peer.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let (stream, _) = listener.accept().unwrap();
     let server = std::thread::spawn(move || match adapter {
         Adapter::Blocking => echo(stream, &config),
-        Adapter::Tokio => {
-            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(
-                async {
-                    stream.set_nonblocking(true).unwrap();
-                    echo_async(tokio::net::TcpStream::from_std(stream).unwrap(), &config).await
-                },
-            )
-        }
+        Adapter::Tokio => block_on(async { echo_async(nonblocking(stream), &config).await }),
     });
     (peer, server)
 }
 
-fn echo(stream: TcpStream, config: &Config) -> Result<()> {
-    let mut ws = blocking::accept(stream, config)?;
-    while let Some((event, mut reply)) = ws.recv_reply()? {
-        if let Event::Binary(bytes) = event {
-            reply.feed(bytes)?;
-        }
-    }
-    Ok(())
+pub fn nonblocking(stream: TcpStream) -> tokio::net::TcpStream {
+    stream.set_nonblocking(true).unwrap();
+    tokio::net::TcpStream::from_std(stream).unwrap()
 }
 
-async fn echo_async(stream: tokio::net::TcpStream, config: &Config) -> Result<()> {
-    let mut ws = asynchronous::accept(stream, config).await?;
-    while let Some((event, mut reply)) = ws.recv_reply().await? {
-        if let Event::Binary(bytes) = event {
-            reply.feed(bytes).await?;
+fn echo(stream: TcpStream, config: &Config) -> Result<Agreed> {
+    let mut ws = blocking::accept(stream, config)?;
+    while let Some((event, mut reply)) = ws.recv_reply()? {
+        match event {
+            Event::Text(text) => reply.feed(text)?,
+            Event::Binary(bytes) => reply.feed(bytes)?,
+            _ => {}
         }
     }
-    Ok(())
+    Ok(ws.agreed())
+}
+
+async fn echo_async(stream: tokio::net::TcpStream, config: &Config) -> Result<Agreed> {
+    let mut ws = asynchronous::accept(stream, config).await?;
+    while let Some((event, mut reply)) = ws.recv_reply().await? {
+        match event {
+            Event::Text(text) => reply.feed(text).await?,
+            Event::Binary(bytes) => reply.feed(bytes).await?,
+            _ => {}
+        }
+    }
+    Ok(ws.agreed())
 }
 
 /// Timeouts that pass quickly, all but those a test is about.

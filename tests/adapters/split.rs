@@ -3,17 +3,26 @@
 use std::net::{TcpListener, TcpStream};
 
 use sotong::handshake::client::Request;
-use sotong::{CloseCode, Config, Event, blocking, tokio as asynchronous};
+use sotong::{CloseCode, Compress, Config, Event, Payload, blocking, tokio as asynchronous};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-const MESSAGES: u32 = 2_000;
-
-/// Sizes that mix frames of every header length with messages larger than any socket buffer.
-fn size(i: u32) -> usize {
-    [0, 1, 125, 126, 4_000, 70_000][i as usize % 6]
+/// What both ends send at the same time.
+#[derive(Clone, Copy)]
+pub struct Load {
+    pub messages: u32,
+    pub message: fn(u32) -> Vec<u8>,
+    pub compress: fn(u32) -> Compress,
 }
 
-fn message(i: u32) -> Vec<u8> {
-    [&i.to_be_bytes()[..], &vec![i as u8; size(i)]].concat()
+/// Messages that mix frames of every header length with ones larger than any socket buffer.
+const LOAD: Load = Load {
+    messages: 2_000,
+    message: |i| [&i.to_be_bytes()[..], &vec![i as u8; size(i)]].concat(),
+    compress: |_| Compress::Auto,
+};
+
+pub fn size(i: u32) -> usize {
+    [0, 1, 125, 126, 4_000, 70_000][i as usize % 6]
 }
 
 #[test]
@@ -22,21 +31,22 @@ fn both_directions_are_full_at_the_same_time_from_two_threads() {
     let address = listener.local_addr().unwrap();
     let server = std::thread::spawn(move || {
         let ws = blocking::accept(listener.accept().unwrap().0, &Config::default()).unwrap();
-        exercise(ws)
+        exercise(ws, LOAD)
     });
     let request = Request { host: &address.to_string(), ..Request::default() };
     let stream = TcpStream::connect(address).unwrap();
     let (ws, _) = blocking::connect(stream, &request, &Config::default()).unwrap();
-    exercise(ws);
+    exercise(ws, LOAD);
     server.join().unwrap();
 }
 
 /// Sends all messages from one thread while another one receives the peer's; pings in between.
-fn exercise(ws: blocking::WebSocket<TcpStream>) {
+pub fn exercise(ws: blocking::WebSocket<TcpStream>, load: Load) {
+    let Load { messages, message, compress } = load;
     let (mut receiver, mut sender) = ws.split().unwrap();
     let sending = std::thread::spawn(move || {
-        for i in 0..MESSAGES {
-            sender.send_binary(&message(i)).unwrap();
+        for i in 0..messages {
+            sender.send_message(Payload::binary(&message(i)).compress(compress(i))).unwrap();
             if i % 100 == 0 {
                 sender.ping(&i.to_be_bytes()).unwrap();
             }
@@ -44,7 +54,7 @@ fn exercise(ws: blocking::WebSocket<TcpStream>) {
         sender
     });
     let (mut next, mut pongs) = (0, 0);
-    while next < MESSAGES || pongs < MESSAGES / 100 {
+    while next < messages || pongs < messages / 100 {
         match receiver.recv().unwrap().expect("nobody has closed yet") {
             Event::Binary(bytes) => {
                 assert_eq!(bytes, message(next));
@@ -71,24 +81,32 @@ fn both_directions_are_full_at_the_same_time_from_two_tasks() {
     runtime.block_on(async {
         for capacity in [1, 1_000, 1_000_000] {
             let (near, far) = tokio::io::duplex(capacity);
-            let messages = if capacity == 1 { 12 } else { MESSAGES };
+            let messages = if capacity == 1 { 12 } else { LOAD.messages };
+            let load = Load { messages, ..LOAD };
             let server = tokio::spawn(async move {
                 let ws = asynchronous::accept(far, &Config::default()).await.unwrap();
-                exercise_async(ws, messages).await;
+                exercise_async(ws, load).await;
             });
             let (ws, _) =
                 asynchronous::connect(near, &Request::default(), &Config::default()).await.unwrap();
-            exercise_async(ws, messages).await;
+            exercise_async(ws, load).await;
             server.await.unwrap();
         }
     });
 }
 
-async fn exercise_async(ws: asynchronous::WebSocket<tokio::io::DuplexStream>, messages: u32) {
+/// As [`exercise`], in two tasks.
+pub async fn exercise_async<S>(ws: asynchronous::WebSocket<S>, load: Load)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Load { messages, message, compress } = load;
     let (mut receiver, mut sender) = ws.split();
     let sending = tokio::spawn(async move {
         for i in 0..messages {
-            sender.send_binary(&message(i)).await.unwrap();
+            let message = message(i);
+            let payload = Payload::binary(&message).compress(compress(i));
+            sender.send_message(payload).await.unwrap();
             if i % 10 == 0 {
                 sender.ping(b"?").await.unwrap();
             }

@@ -2,39 +2,15 @@
 //! bytes.
 
 use sotong::handshake::{client, server};
-use sotong::{
-    Agreed, CloseCode, CloseFrame, Config, Connection, Event, Payload, ReceiveBuffer, SendBuffer,
-};
+use sotong::{Agreed, Config, Event, Role, SendBuffer};
 use sotong::{blocking, tokio as asynchronous};
 
-use crate::scripted::{Scripted, frames, masked, plain};
+use crate::scripted::{Scripted, masked, plain};
+use crate::subject::{Subject, block_on, over_blocking, over_tokio};
 
 const REQUEST: &[u8] =
     b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-
-/// What happened: the events as words, the frames that were sent, how it ended.
-type Trace = (Vec<String>, Vec<u8>, String);
-
-/// What the application does about an event.
-enum Reaction<'e> {
-    Send(Payload<'e>),
-    Ping,
-    Close(CloseFrame<'static>),
-    Nothing,
-}
-
-fn react<'e>(event: &Event<'e>) -> Reaction<'e> {
-    match *event {
-        Event::Text("ping me") => Reaction::Ping,
-        Event::Text("go away") => {
-            Reaction::Close(CloseFrame { code: CloseCode(4000), reason: "as you wish" })
-        }
-        Event::Text(text) => Reaction::Send(Payload::text(text)),
-        Event::Binary(bytes) => Reaction::Send(Payload::binary(bytes)),
-        _ => Reaction::Nothing,
-    }
-}
 
 /// Scripts as a server gets them; `frame` makes a frame for the role under test.
 fn scripts(frame: fn(u8, &[u8]) -> Vec<u8>) -> Vec<(&'static str, Vec<Vec<u8>>)> {
@@ -95,112 +71,14 @@ fn config() -> Config {
     config
 }
 
-fn name(event: &Event<'_>) -> String {
-    match event {
-        Event::Binary(bytes) if bytes.len() > 100 => format!("{} bytes", bytes.len()),
-        event => format!("{event:?}"),
-    }
-}
-
-fn core(mut conn: Connection, reads: &[Vec<u8>]) -> Trace {
-    let mut rx = ReceiveBuffer::with_capacity(config().limits.receive_buffer);
-    let (mut tx, mut events) = (SendBuffer::new(), vec![]);
-    let mut sent = vec![];
-    for read in reads {
-        let mut rest = &read[..];
-        while !rest.is_empty() {
-            rest = &rest[rx.extend(rest)..];
-            while let Ok(Some(event)) = conn.next_event(&mut rx) {
-                conn.poll_transmit(&mut tx);
-                events.push(name(&event));
-                match react(&event) {
-                    // A reply to late data may come after our Close; then it is not sent.
-                    Reaction::Send(payload) => {
-                        let _sent = conn.send(payload, &mut tx).map(|transmit| transmit.queue());
-                    }
-                    Reaction::Ping => conn.ping(b"?", &mut tx).unwrap().queue(),
-                    Reaction::Close(frame) => conn.close(Some(frame), &mut tx).unwrap().queue(),
-                    Reaction::Nothing => {}
-                }
-            }
-            conn.poll_transmit(&mut tx);
-            let mut transmit = tx.transmit();
-            sent.extend_from_slice(&transmit.slices().concat());
-            transmit.consume(transmit.len());
-        }
-    }
-    let outcome = conn.handle_eof().map(|()| false).map_err(sotong::Error::from);
-    (events, sent, format!("{outcome:?}"))
-}
-
-fn over_blocking(mut ws: blocking::WebSocket<Scripted>) -> Trace {
-    let io = ws.stream().clone();
-    let start = io.written().len();
-    let mut events = vec![];
-    let outcome = loop {
-        let mut close = None;
-        let mut ping = false;
-        match ws.recv_reply() {
-            Ok(Some((event, mut reply))) => {
-                events.push(name(&event));
-                match react(&event) {
-                    Reaction::Send(payload) => drop(reply.feed(payload)),
-                    Reaction::Ping => ping = true,
-                    Reaction::Close(frame) => close = Some(frame),
-                    Reaction::Nothing => {}
-                }
-            }
-            Ok(None) => break Ok(false),
-            Err(error) => break Err(error),
-        }
-        if ping {
-            ws.ping(b"?").unwrap();
-        }
-        if close.is_some() {
-            ws.send_close(close).unwrap();
-        }
-    };
-    (events, io.written()[start..].to_vec(), format!("{outcome:?}"))
-}
-
-async fn over_tokio(mut ws: asynchronous::WebSocket<Scripted>) -> Trace {
-    let io = ws.stream().clone();
-    let start = io.written().len();
-    let mut events = vec![];
-    let outcome = loop {
-        let mut close = None;
-        let mut ping = false;
-        match ws.recv_reply().await {
-            Ok(Some((event, mut reply))) => {
-                events.push(name(&event));
-                match react(&event) {
-                    Reaction::Send(payload) => drop(reply.feed(payload).await),
-                    Reaction::Ping => ping = true,
-                    Reaction::Close(frame) => close = Some(frame),
-                    Reaction::Nothing => {}
-                }
-            }
-            Ok(None) => break Ok(false),
-            Err(error) => break Err(error),
-        }
-        if ping {
-            ws.ping(b"?").await.unwrap();
-        }
-        if close.is_some() {
-            ws.send_close(close).await.unwrap();
-        }
-    };
-    (events, io.written()[start..].to_vec(), format!("{outcome:?}"))
-}
-
-fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+fn subject(role: Role) -> Subject {
+    Subject { role, config: config(), agreed: Agreed::default() }
 }
 
 #[test]
 fn a_server_does_the_same_over_core_blocking_and_tokio() {
     for (what, reads) in scripts(masked) {
-        let expected = core(Connection::server(&config(), Agreed::default()), &reads);
+        let expected = subject(Role::Server).trace(what, &reads);
         let with_head = || std::iter::once(REQUEST.to_vec()).chain(reads.clone());
 
         let ws = blocking::accept(Scripted::new(with_head()), &config()).unwrap();
@@ -217,34 +95,9 @@ fn a_server_does_the_same_over_core_blocking_and_tokio() {
 
 #[test]
 fn a_client_does_the_same_over_core_blocking_and_tokio() {
-    let unmasked = |(events, sent, end): Trace| (events, frames(&sent), end);
     // The handshake's answer depends on a random key, so the client starts behind it.
-    let parts = |io| {
-        let (rx, tx) = (ReceiveBuffer::with_capacity(16 * 1024), SendBuffer::new());
-        (io, Connection::client(&config(), Agreed::default(), || Some([1, 2, 3, 4])), rx, tx)
-    };
     for (what, reads) in scripts(plain) {
-        let expected = unmasked(core(
-            Connection::client(&config(), Agreed::default(), || Some([1, 2, 3, 4])),
-            &reads,
-        ));
-
-        let (io, connection, rx, tx) = parts(Scripted::new(&reads));
-        let ws =
-            blocking::WebSocket::from_parts(blocking::Parts { io, connection, rx, tx }).unwrap();
-        assert_eq!(unmasked(over_blocking(ws)), expected, "{what}");
-
-        let (io, connection, rx, tx) = parts(Scripted::new(&reads));
-        let trace = block_on(async {
-            over_tokio(asynchronous::WebSocket::from_parts(asynchronous::Parts {
-                io,
-                connection,
-                rx,
-                tx,
-            }))
-            .await
-        });
-        assert_eq!(unmasked(trace), expected, "{what}");
+        subject(Role::Client).trace(what, &reads);
     }
 }
 

@@ -1,10 +1,11 @@
-// Two people in the chat example, one at a desk and one with a phone, and a few others who misbehave.
+// Two people in the chat example, one at a desk and one with a phone, and a few others who misbehave; before them, a page
+// that has what it says echoed.
 // Prints a line for each check and, last, `N passed, M failed`. Each check goes on from where the one before it ended.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
@@ -12,7 +13,7 @@ import { chromium } from 'playwright-core';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const pictures = `${process.env.CARGO_TARGET_DIR ?? `${root}target`}/browser`;
 const patience = 8_000; // milliseconds for what should happen soon
-const whole = 60_000;   // and for everything
+const whole = 90_000;   // and for everything
 
 let passed = 0, failed = 0;
 async function check(sentence, body) {
@@ -31,30 +32,46 @@ async function check(sentence, body) {
 const server = { process: null, port: 0, complaints: '' };
 
 async function startServer() {
-  const listen = `127.0.0.1:${server.port}`;
-  const child = spawn(
-    'cargo', ['run', '--quiet', '--release', '--example', 'chat', '--features', 'tokio', '--', '--listen', listen],
-    { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-  server.process = child;
-  child.stderr.on('data', chunk => { server.complaints += chunk; });
-  for await (const line of createInterface(child.stdout)) {
-    const found = line.match(/^listening on http:\/\/127\.0\.0\.1:(\d+)\/$/);
-    if (found) {
-      server.port = Number(found[1]);
-      child.stdout.resume();
-      return;
-    }
-  }
-  throw new Error(`the server ended without listening:\n${server.complaints}`);
+  [server.process, server.port] = await start('chat', server.port);
 }
 
-function killServer() {
-  const child = server.process;
-  if (!child || child.exitCode !== null || child.signalCode !== null) return null;
+// Runs an example that listens, on any port if it is 0.
+async function start(example, port, ...flags) {
+  const child = spawn(
+    'cargo', ['run', '--quiet', '--release', '--example', example, '--features', 'tokio,deflate', '--',
+      '--listen', `127.0.0.1:${port}`, ...flags],
+    { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  process.on('exit', () => kill(child));
+  child.stderr.on('data', chunk => { server.complaints += chunk; });
+  for await (const line of createInterface(child.stdout)) {
+    const found = line.match(/^listening on (?:http:\/\/)?127\.0\.0\.1:(\d+)/);
+    if (found) {
+      child.stdout.resume();
+      return [child, Number(found[1])];
+    }
+  }
+  throw new Error(`${example} ended without listening:\n${server.complaints}`);
+}
+
+function kill(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return null;
   const ended = new Promise(resolve => child.once('exit', resolve));
   process.kill(-child.pid, 'SIGKILL'); // it leads a process group of its own
-  server.process = null;
   return ended;
+}
+
+// What goes to a port by way of another one, in bytes.
+async function countTraffic(port) {
+  const traffic = { sent: 0, received: 0, port: 0 };
+  const proxy = createServer(near => {
+    const far = connect(port, '127.0.0.1');
+    near.on('data', chunk => { traffic.sent += chunk.length; }).pipe(far);
+    far.on('data', chunk => { traffic.received += chunk.length; }).pipe(near);
+    for (const socket of [near, far]) socket.on('error', () => {});
+  });
+  await new Promise(resolve => proxy.listen(0, '127.0.0.1', resolve));
+  traffic.port = proxy.address().port;
+  return traffic;
 }
 
 // ---- people ----
@@ -163,11 +180,53 @@ async function closedWith(browser, code, reason) {
   return page;
 }
 
+// A page that sends texts and bytes, all at once and twice, and expects them back; tells what was agreed on.
+const echoed = (page, port, texts, sizes) => page.evaluate(async ([port, texts, sizes]) => {
+  const ws = new WebSocket(`ws://127.0.0.1:${port}/`);
+  ws.binaryType = 'arraybuffer';
+  await new Promise((resolve, reject) => { [ws.onopen, ws.onerror] = [resolve, reject]; });
+  const bytes = sizes.map(size => Uint8Array.from({ length: size }, () => Math.random() * 256));
+  const messages = [...texts, ...bytes, ...texts, ...bytes];
+  const back = await new Promise((resolve, reject) => {
+    const back = [];
+    ws.onmessage = ({ data }) => back.push(data) === messages.length && resolve(back);
+    ws.onclose = ({ code }) => reject(new Error(`closed with ${code} after ${back.length} messages`));
+    messages.forEach(message => ws.send(message));
+  });
+  const isSame = (one, other) => typeof one === 'string' ? one === other
+    : other.byteLength === one.length && new Uint8Array(other).every((byte, i) => byte === one[i]);
+  const wrong = messages.findIndex((message, i) => !isSame(message, back[i]));
+  if (wrong >= 0) throw new Error(`message ${wrong} came back as another`);
+  ws.close();
+  return ws.extensions;
+}, [port, texts, sizes]);
+
+// Korean text in which little is said twice.
+const lines = count => Array.from({ length: count }, (_, i) =>
+  `{"번호":${i},"말":"${String.fromCodePoint(...[1, 2, 3, 4, 5].map(k => 0xac00 + i * k * 7919 % 11_172))}"}`).join('\n');
+
 const pause = milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds));
 
 // ---- the story ----
 
 async function main(browser) {
+  await check('the echo of a page is compressed, in both directions and with context', async () => {
+    const [echo, port] = await start('echo', 0, '--deflate');
+    const traffic = await countTraffic(port);
+    const page = await open(browser);
+    await visit(page);
+    const said = lines(40);
+    const texts = Array.from({ length: 200 }, (_, i) => `${i}: ${said}`);
+    assert.equal(await echoed(page, traffic.port, texts, []), 'permessage-deflate');
+    const most = 2 * 200 * Buffer.byteLength(said) / 20;
+    assert.ok(traffic.sent < most && traffic.received < most, JSON.stringify({ ...traffic, most }));
+    // Sizes around those at which lengths are written in another way, pieces end, and compression begins.
+    const sizes = [0, 1, 125, 126, 127, 128, 1_000, 16_384, 65_535, 65_536, 1_000_000];
+    await echoed(page, traffic.port, ['', '가', ...[1, 3, 100, 10_000].map(lines)], sizes);
+    await page.context().close();
+    await kill(echo);
+  });
+
   const desk = await open(browser, { viewport: { width: 1100, height: 760 }, colorScheme: 'light' });
   const phone = await open(browser, { viewport: { width: 360, height: 720 }, colorScheme: 'dark', isMobile: true, hasTouch: true });
   const both = [desk, phone];
@@ -183,6 +242,9 @@ async function main(browser) {
     await join(desk, '미나');
     await join(phone, '준호');
     await event(desk, '준호 joined');
+  });
+  await check('what both say and hear is compressed', async () => {
+    for (const page of both) assert.match(await page.evaluate(() => socket.extensions), /^permessage-deflate\b/);
   });
   await check('both see who is there', () => Promise.all(both.map(page => users(page, ['미나', '준호']))));
 
@@ -222,6 +284,12 @@ async function main(browser) {
     const family = '좋아요 👨‍👩‍👧‍👦 여섯 시에 봐요 🏳️‍🌈 👩🏽‍💻 ㅎㅎ 값 뷁';
     await say(phone, family);
     await Promise.all(both.map(page => heard(page, family)));
+  });
+  await check('a long text comes through unchanged', async () => {
+    const text = lines(600);
+    assert.ok(Buffer.byteLength(text) > 20_000);
+    await say(phone, text);
+    await Promise.all(both.map(page => heard(page, text)));
   });
   await check('markup is shown, not obeyed', async () => {
     const markup = '<b>굵게?</b> <img src=x onerror="window.hacked = true">';
@@ -301,7 +369,7 @@ async function main(browser) {
     await Promise.all(both.map(page => users(page, ['미나', '준호'])));
   });
   await check('while the server is away, a page says so and keeps what is typed', async () => {
-    await killServer();
+    await kill(server.process);
     await Promise.all(both.map(page => status(page, 'reconnecting in')));
     await say(desk, '끊긴 동안 쓴 글');
     await notice(desk, 'Not connected');
@@ -373,7 +441,6 @@ function finish() {
   process.exit(failed > 0 || passed === 0 ? 1 : 0);
 }
 
-process.on('exit', killServer);
 setTimeout(() => {
   failed += 1;
   console.log(`FAILED  everything within ${whole / 1000} s`);

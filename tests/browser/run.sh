@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The chat example in a real browser: builds it, installs what is missing (Chromium, fonts, playwright-core), and runs
-# chat.mjs, whose last line is `N passed, M failed`. For a Debian, as root when something is to be installed.
+# The chat and echo examples in a real browser: builds them, installs what is missing (Chromium, fonts, playwright-core),
+# and runs chat.mjs, whose last line is `N passed, M failed`. For a Debian, as root when something is to be installed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -14,5 +14,5 @@ if ((${#missing[@]})); then
 fi
 [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund >&2
 
-cargo build --release --features tokio,deflate --example chat >&2
+cargo build --release --features tokio,deflate --example chat --example echo >&2
 exec node chat.mjs
