@@ -42,8 +42,8 @@ pub struct Limits {
     /// The largest message in bytes, whether it comes whole, in fragments or is read in chunks. A
     /// compressed one counts as it is inflated.
     pub message: u64,
-    /// The largest payload of one frame in bytes. A compressed one may be larger by an eighth, which
-    /// is the worst that a compressor makes of bytes that cannot be compressed.
+    /// The largest payload of one frame in bytes. A compressed one may be larger by an eighth and
+    /// 64 bytes, which is the worst that a compressor makes of bytes that cannot be compressed.
     pub frame: u64,
     /// How many times as large as its frames a compressed message may become, once it is larger than
     /// 64 KiB. DEFLATE allows for 1,032.

@@ -204,7 +204,7 @@ impl Connection {
     }
 
     /// The next piece of a message that is here, or a control frame; `None` asks for more bytes.
-    /// Pieces of a compressed message have less than 32 KiB.
+    /// Pieces of a compressed message have at most 16 KiB.
     ///
     /// A message of any size passes through the memory of one [`ReceiveBuffer`]. The limits hold all
     /// the same: for endless messages raise `message`, `frame` and `fragments` in
@@ -424,8 +424,10 @@ fn codec(
         Role::Server => (server, client),
         Role::Client => (client, server),
     };
-    let decompressor = Decompressor::new(&agreed, theirs.0, theirs.1);
-    (Compressor::new(&settings, ours.0, ours.1), decompressor)
+    // Windows that do not exist are the nearest ones: the number may come from a peer.
+    let [ours_bits, theirs_bits] = [ours.0, theirs.0].map(|bits| bits.clamp(8, 15));
+    let decompressor = Decompressor::new(&agreed, theirs_bits, theirs.1);
+    (Compressor::new(&settings, ours_bits, ours.1), decompressor)
 }
 
 fn traffic(rx: &ReceiveBuffer, tx: &SendBuffer) -> Traffic {

@@ -67,7 +67,8 @@ pub struct Deflate {
     /// Whether what we send may refer to messages before it. The peer may forbid it.
     pub context_takeover: bool,
     /// The largest window that the peer may use, from 9 to 15, and so the memory for what comes. A
-    /// client that cannot be told so gets no compression.
+    /// client that cannot be told so gets no compression. The inflater of windows below 15 is slower:
+    /// about twice the time for text, and up to 6 µs for each byte of a hostile message.
     pub peer_window_bits: u8,
     /// Whether what the peer sends may refer to messages before it.
     pub peer_context_takeover: bool,
@@ -85,7 +86,7 @@ struct Codec;
 use absent::Codec;
 
 impl Deflate {
-    /// Without context a window of compressed text saves little below this, in bytes.
+    /// Without context a message of fewer bytes saves little.
     const THRESHOLD: usize = 128;
 
     /// The default settings.

@@ -57,7 +57,7 @@ impl ReceiveBuffer {
         }
     }
 
-    /// The place to read into: never empty, unless as much as the capacity waits to be looked at.
+    /// The place to read into; empty only if there is much to be looked at first.
     pub fn spare(&mut self) -> &mut [u8] {
         if self.is_empty() {
             let start = if self.is_inflating { self.gap_end(0) } else { 0 };
@@ -191,10 +191,14 @@ impl ReceiveBuffer {
         }
         // Below a quarter steps get too small to be worth a call.
         if self.unparsed.start - self.kept.end < step.min(Self::INFLATE_STEP / 4) {
+            let size = self.storage.len();
             let needed = self.kept.len() + self.unparsed.len().max(self.capacity);
-            let larger = (self.storage.len() * 2).clamp(needed + step, needed.saturating_add(most));
             self.is_inflating = true;
-            self.lay_out(larger.max(self.storage.len()));
+            self.lay_out(if size >= needed + step {
+                size // to move what is held is enough
+            } else {
+                (size * 2).clamp(needed + step, needed.saturating_add(most))
+            });
         }
         let (before, unparsed) = self.storage.split_at_mut(self.unparsed.start);
         let room = &mut before[self.kept.end..];

@@ -307,14 +307,18 @@ impl Incoming {
             inflated: 0,
             checked: 0,
         });
-        // What cannot be compressed becomes a little larger by it; zlib's own bound is an eighth.
-        let slack = if message.is_compressed { self.max_frame / 8 + 64 } else { 0 };
-        if header.payload_len > self.max_frame.saturating_add(slack) {
-            return Err(ProtocolError::FrameTooBig);
-        }
         message.announced = message.announced.saturating_add(header.payload_len);
         message.fragments = message.fragments.saturating_add(1);
-        if message.announced > self.max_message && !message.is_compressed {
+        // What cannot be compressed becomes a little larger by it, zlib's own bound is an eighth; and
+        // each fragment may end with an empty block.
+        let with_slack = |limit: u64, frames: u32| match message.is_compressed {
+            true => limit.saturating_add(limit / 8).saturating_add(64 * u64::from(frames)),
+            false => limit,
+        };
+        if header.payload_len > with_slack(self.max_frame, 1) {
+            return Err(ProtocolError::FrameTooBig);
+        }
+        if message.announced > with_slack(self.max_message, message.fragments) {
             return Err(ProtocolError::MessageTooBig);
         }
         if message.fragments > self.max_fragments {
@@ -355,7 +359,11 @@ impl Incoming {
     ) -> Result<bool, ProtocolError> {
         let is_compressed = self.message.as_ref().is_some_and(|message| message.is_compressed);
         let is_whole = if is_compressed {
-            self.inflate(&mut frame, by, rx)?
+            let inflated = self.inflate(&mut frame, by, rx);
+            if inflated.is_err() {
+                self.check_text(rx)?; // a wrong byte before it fails first, as it does if it comes alone
+            }
+            inflated?
         } else {
             keep_plain(&mut frame, rx);
             frame.remaining == 0

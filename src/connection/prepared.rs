@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::event::Payload;
-use crate::deflate::{Compressor, PerWindow};
+use crate::deflate::{Compress, Compressor, PerWindow};
 use crate::frame::{FrameHeader, Opcode, RSV1};
 
 /// A message encoded once, to be sent to any number of connections.
@@ -14,7 +14,8 @@ use crate::frame::{FrameHeader, Opcode, RSV1};
 /// time.
 ///
 /// Where compression was agreed on, it is compressed once for all connections of the same window
-/// that keep no context from message to message. Those that do compress it each in their context.
+/// that keep no context from message to message, with the settings of the first to send it. Those
+/// that do keep one compress it each in their context.
 ///
 /// ```
 /// use sotong::{Agreed, Config, Connection, Prepared, SendBuffer};
@@ -36,7 +37,7 @@ struct Message {
     opcode: Opcode,
     /// As it is, and what decides whether it is to be compressed.
     plain: Encoded,
-    compress: crate::deflate::Compress,
+    compress: Compress,
     /// Compressed without context, where that is smaller.
     compressed: PerWindow<Option<Encoded>>,
 }
@@ -101,8 +102,9 @@ impl Prepared {
         }
         let compressed = message.compressed.get(compressor.window_bits(), || {
             let payload = compressor.compress_alone(message.plain.payload());
-            let is_smaller = payload.len() < message.plain.payload().len();
-            is_smaller.then(|| Encoded::new(message.opcode, RSV1, &payload))
+            let pays = payload.len() < message.plain.payload().len();
+            (pays || message.compress == Compress::Yes)
+                .then(|| Encoded::new(message.opcode, RSV1, &payload))
         });
         compressed.map(|compressed| compressed.as_ref().unwrap_or(&message.plain))
     }

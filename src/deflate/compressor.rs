@@ -48,11 +48,8 @@ impl Compressor {
     /// What a message is compressed to on its own.
     pub(crate) fn compress_alone(&self, payload: &[u8]) -> Vec<u8> {
         let mut compressed = Vec::new();
-        Self { keeps_context: false, state: None, ..*self }.compress(
-            payload,
-            true,
-            &mut compressed,
-        );
+        let mut alone = Self { keeps_context: false, state: None, ..*self };
+        alone.compress(payload, true, &mut compressed);
         compressed
     }
 

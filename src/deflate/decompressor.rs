@@ -14,7 +14,7 @@ pub(crate) struct Decompressor {
     inflater: Option<Inflater>,
     /// Whether there were bytes since the message began or since the last final block.
     is_within: bool,
-    /// Whether there was no room for all that was made.
+    /// Whether there may be more to come of what was taken: there was no room, or it fails.
     is_cut_short: bool,
 }
 
@@ -47,7 +47,7 @@ impl Decompressor {
             taken += step.taken;
             made += step.made;
             self.is_within |= step.taken > 0;
-            self.is_cut_short = made == output.len();
+            self.is_cut_short = made == output.len() || step.failed;
             if !step.ended {
                 return Ok((taken, made));
             }

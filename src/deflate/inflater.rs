@@ -26,6 +26,9 @@ pub(super) struct Step {
     pub(super) made: usize,
     /// Whether a block ended that was marked as final.
     pub(super) ended: bool,
+    /// Whether what follows is no DEFLATE data. Then the next step says so, after what was put out
+    /// before has been looked at: whatever the steps, the same comes first.
+    pub(super) failed: bool,
 }
 
 /// A stream of DEFLATE blocks, with what later ones may refer to.
@@ -71,7 +74,7 @@ impl Inflater {
             }
             Self::Ring(ring) => ring.take_tail(&tail),
         };
-        let Ok(Step { taken: 4, made: 0, mut ended }) = end else { return false };
+        let Ok(Step { taken: 4, made: 0, mut ended, .. }) = end else { return false };
         let mut is_clean = true;
         match self {
             _ if ended => {}
@@ -79,8 +82,9 @@ impl Inflater {
                 // Bits of the tail that the block left over would begin a final block. An empty one that is
                 // not final, and stops where it should, tells that there are none.
                 let probe = step(zlib, &[0, 0, 0, 0xff, 0xff, 0], &mut [0], InflateFlush::Block);
-                ended = matches!(probe, Ok(Step { taken: 0, made: 0, ended: true }));
-                is_clean = ended || matches!(probe, Ok(Step { taken: 5, made: 0, ended: false }));
+                ended = matches!(probe, Ok(Step { taken: 0, made: 0, ended: true, .. }));
+                is_clean =
+                    ended || matches!(probe, Ok(Step { taken: 5, made: 0, ended: false, .. }));
             }
             Self::Ring(ring) => is_clean = ring.is_between_blocks(),
         }
@@ -107,12 +111,16 @@ fn step(
     flush: InflateFlush,
 ) -> Result<Step, ProtocolError> {
     let (total_in, total_out) = (zlib.total_in(), zlib.total_out());
-    let status = zlib.decompress(input, output, flush).map_err(|_| ProtocolError::NotDeflate)?;
-    Ok(Step {
-        taken: (zlib.total_in() - total_in) as usize,
-        made: (zlib.total_out() - total_out) as usize,
-        ended: status == Status::StreamEnd,
-    })
+    let status = zlib.decompress(input, output, flush);
+    let taken = (zlib.total_in() - total_in) as usize;
+    let made = (zlib.total_out() - total_out) as usize;
+    match status {
+        Err(_) if made == 0 => Err(ProtocolError::NotDeflate),
+        _ => {
+            let ended = status == Ok(Status::StreamEnd);
+            Ok(Step { taken, made, ended, failed: status.is_err() })
+        }
+    }
 }
 
 /// An inflater whose window has exactly the size that was agreed on.
@@ -131,7 +139,10 @@ impl Ring {
     }
 
     fn restart(&mut self) {
-        (self.state, self.at, self.is_full) = (None, 0, false);
+        if let Some(state) = &mut self.state {
+            state.init();
+        }
+        (self.at, self.is_full) = (0, false);
     }
 
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, ProtocolError> {
@@ -149,8 +160,10 @@ impl Ring {
             match status {
                 TINFLStatus::HasMoreOutput if made < output.len() => {} // at the end of the ring
                 TINFLStatus::HasMoreOutput | TINFLStatus::NeedsMoreInput | TINFLStatus::Done => {
-                    return Ok(Step { taken, made, ended: status == TINFLStatus::Done });
+                    let ended = status == TINFLStatus::Done;
+                    return Ok(Step { taken, made, ended, failed: false });
                 }
+                _ if made > 0 => return Ok(Step { taken, made, ended: false, failed: true }),
                 _ => return Err(ProtocolError::NotDeflate),
             }
         }
@@ -159,7 +172,9 @@ impl Ring {
     fn take_tail(&mut self, tail: &[u8]) -> Result<Step, ProtocolError> {
         match self.inflate(tail, 1, TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY) {
             (TINFLStatus::Failed, ..) => Err(ProtocolError::NotDeflate),
-            (status, taken, made) => Ok(Step { taken, made, ended: status == TINFLStatus::Done }),
+            (status, taken, made) => {
+                Ok(Step { taken, made, ended: status == TINFLStatus::Done, failed: false })
+            }
         }
     }
 

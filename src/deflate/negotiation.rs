@@ -6,7 +6,8 @@ use alloc::string::String;
 use super::{Codec, Deflate};
 use crate::extension::Extension;
 
-/// What both ends agreed on (RFC 7692, section 7.1).
+/// What both ends agreed on (RFC 7692, section 7.1). With the feature `deflate` its default is what
+/// an answer without parameters agrees on; without, there is no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeflateParameters {

@@ -10,8 +10,7 @@ impl Incoming {
     /// line of spaces.
     const INFLATION_FREE: u64 = 64 * 1024;
 
-    /// What is inflated is handed over as a piece once it has this size in bytes; so no piece is
-    /// twice as large.
+    /// The largest piece of a compressed message in bytes.
     const PIECE: usize = 16 * 1024;
 
     /// Inflates what has come of a frame, or as much of it as makes a piece; whether that is the
@@ -24,35 +23,38 @@ impl Incoming {
     ) -> Result<bool, ProtocolError> {
         unmask_arrived(frame, rx);
         loop {
-            if by == Portion::Pieces && rx.kept().len() >= Self::PIECE {
+            let room = match by {
+                Portion::Whole => usize::MAX,
+                Portion::Pieces => Self::PIECE.saturating_sub(rx.kept().len()),
+            };
+            if room == 0 {
                 return Ok(false);
             }
-            let Some((taken, made, is_over)) = self.inflate_step(frame, rx)? else {
-                return Ok(frame.remaining == 0 && !frame.fin);
-            };
-            frame.remaining -= taken as u64;
-            frame.unmasked -= taken;
-            rx.keep_inflated(taken, made);
-            if is_over {
-                return Ok(true);
+            match self.inflate_step(frame, room, rx)? {
+                Progress::Over => return Ok(true),
+                Progress::Some => {}
+                Progress::None => return Ok(frame.remaining == 0 && !frame.fin),
             }
         }
     }
 
-    /// How many bytes were taken and made, and whether the message is over; `None` if there is
-    /// nothing to take and nothing more to be made.
+    /// Takes what it can of a frame and makes at most `room` bytes of it.
     fn inflate_step(
         &mut self,
-        frame: &Frame,
+        frame: &mut Frame,
+        room: usize,
         rx: &mut ReceiveBuffer,
-    ) -> Result<Option<(usize, usize, bool)>, ProtocolError> {
+    ) -> Result<Progress, ProtocolError> {
         let (Some(decompressor), Some(message)) = (&mut self.decompressor, &mut self.message)
         else {
-            return Ok(None);
+            return Ok(Progress::None);
         };
+        let inflation = message.announced.saturating_mul(u64::from(self.max_inflation));
+        let inflation = inflation.max(Self::INFLATION_FREE);
         // One byte more than is allowed tells that there is too much.
-        let most = usize::try_from(self.max_message - message.inflated).unwrap_or(usize::MAX);
-        let (input, output) = rx.inflate_room(frame.unmasked, most.saturating_add(1));
+        let most = self.max_message.min(inflation) - message.inflated;
+        let most = usize::try_from(most).unwrap_or(usize::MAX).saturating_add(1).min(room);
+        let (input, output) = rx.inflate_room(frame.unmasked, most);
         let ends = frame.fin && frame.remaining == 0;
         let (taken, made, is_over) = if ends {
             let (made, is_over) = decompressor.finish(output)?;
@@ -61,17 +63,31 @@ impl Incoming {
             let (taken, made) = decompressor.inflate(input, output)?;
             (taken, made, false)
         };
+        frame.remaining -= taken as u64;
+        frame.unmasked -= taken;
+        rx.keep_inflated(taken, made);
         message.inflated += made as u64;
         if message.inflated > self.max_message {
             return Err(ProtocolError::MessageTooBig);
         }
-        let most = message.announced.saturating_mul(u64::from(self.max_inflation));
-        if message.inflated > most.max(Self::INFLATION_FREE) {
+        if message.inflated > inflation {
             return Err(ProtocolError::InflatesTooMuch);
         }
-        let is_progress = taken > 0 || made > 0 || is_over;
-        Ok(is_progress.then_some((taken, made, is_over)))
+        Ok(match (is_over, taken, made) {
+            (true, ..) => Progress::Over,
+            (false, 0, 0) => Progress::None,
+            _ => Progress::Some,
+        })
     }
+}
+
+/// How far a step went.
+enum Progress {
+    /// There is nothing to take and nothing more to be made.
+    None,
+    Some,
+    /// To the end of the message.
+    Over,
 }
 
 /// Unmasks what has come of a frame and is not unmasked yet.
