@@ -463,6 +463,47 @@ mod deflate {
     }
 
     #[test]
+    fn text_read_in_pieces_passes_through_flat_memory_though_characters_are_cut() {
+        let text = format!("a{}", "😀".repeat(1 << 20)).into_bytes();
+        let mut wire = compressed(15, 1, &text);
+        wire[0] ^= 3; // text instead of bytes
+        let mut config = Config::default();
+        (config.limits.message, config.limits.inflation) = (1 << 30, u32::MAX);
+        let mut end = end(Role::Client, 15, false, &config);
+        let mut len = 0;
+        let heap = measure(|| {
+            for mut piece in wire.chunks(9000) {
+                while !piece.is_empty() {
+                    piece = &piece[end.rx.extend(piece)..];
+                    while let Some(chunk) = end.conn.next_chunk(&mut end.rx).unwrap() {
+                        let Chunk::Text { piece, .. } = chunk else { panic!("{chunk:?}") };
+                        len += piece.len();
+                    }
+                }
+            }
+        });
+        assert_eq!(len, text.len());
+        assert!(heap.peak <= 150_000 + CODEC, "{heap:?}");
+    }
+
+    #[test]
+    fn plain_and_compressed_messages_in_turn_grow_nothing() {
+        let mut config = Config::default();
+        config.limits.message = u64::MAX;
+        let mut end = end(Role::Client, 15, true, &config);
+        let hello = b"\xc2\x07\xf2\x48\xcd\xc9\xc9\x07\x00";
+        let heap = measure(|| {
+            for _ in 0..1000 {
+                // The first byte of the next one is always there, so that the storage is never free.
+                end.receive(b"\x82\x05plain\xc2", 100, false).unwrap();
+                end.receive(&hello[1..], 100, false).unwrap();
+            }
+        });
+        assert_eq!(end.events, 2000);
+        assert!(heap.peak <= 64 * 1024 + CODEC, "{heap:?}");
+    }
+
+    #[test]
     fn where_no_context_is_kept_nothing_is_held_between_messages() {
         let mut config = Config::default();
         let mut settings = Deflate::default();

@@ -178,6 +178,8 @@ fn a_prepared_message_is_compressed_once_for_all_that_keep_no_context() {
     assert_eq!(send(both(15, false), &secret)[0], 0x81);
     let noise = noise(1000);
     assert_eq!(send(both(15, false), &Prepared::new(&noise[..]))[0], 0x82);
+    let always = Payload::binary(&noise).compress(Compress::Yes);
+    assert_eq!(send(both(15, false), &Prepared::new(always))[0], 0xc2);
 }
 
 #[test]

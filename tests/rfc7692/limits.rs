@@ -165,3 +165,56 @@ fn whole_messages_and_pieces_may_be_mixed_within_one() {
         assert!(seen == bytes, "{switch}: {} of {}", seen.len(), bytes.len());
     }
 }
+
+#[test]
+fn of_two_faults_the_first_in_the_message_fails_it_whatever_the_cuts() {
+    use ProtocolError::*;
+    let tight = |message| limited(message, u32::MAX);
+    let spaces = |len: usize| {
+        let compressed = message(Role::Client, &vec![b' '; len], both(15, false));
+        compressed[if compressed[1] == 126 { 4 } else { 2 }..].to_vec()
+    };
+    let no_end = |mut payload: Vec<u8>| {
+        payload.pop();
+        payload.extend(b"\x07\xff\xff");
+        payload
+    };
+    let table: [(Config, u8, Vec<u8>, ProtocolError); 7] = [
+        (tight(1000), 0xc1, b"\x00\x05\x00\xfa\xff\xffello\x06".to_vec(), TextNotUtf8),
+        (tight(1000), 0xc1, b"\x00\x05\x00\xfa\xff\xffell".to_vec(), TextNotUtf8),
+        (tight(1000), 0xc1, b"\x00\x05\x00\xfa\xffhello\x06".to_vec(), NotDeflate),
+        (tight(4), 0xc2, b"\x00\x05\x00\xfa\xffhello\x06".to_vec(), MessageTooBig),
+        (tight(4), 0xc1, b"\x00\x05\x00\xfa\xff\xffello\x00".to_vec(), TextNotUtf8),
+        (limited(1 << 20, 1), 0xc2, no_end(spaces(65_537)), InflatesTooMuch),
+        (limited(70_000, 1), 0xc2, spaces(80_000), InflatesTooMuch),
+    ];
+    for (config, first, payload, error) in table {
+        for bits in [15, 14] {
+            let wire = frame(first, None, &payload);
+            for step in 1..=wire.len() {
+                let mut end = End::with(Role::Client, &config, both(bits, true));
+                let (events, _, failed, ..) = end.feed(wire.chunks(step));
+                assert_eq!((events, failed), (vec![], Some(error)), "{bits} bits, by {step}");
+            }
+        }
+    }
+}
+
+#[test]
+fn empty_blocks_without_end_are_too_big() {
+    // Each fragment may bring an empty block, and no more.
+    let empty = b"\x00\x00\x00\xff\xff".repeat(100);
+    let mut end = End::with(Role::Client, &limited(1000, 256), both(15, true));
+    let mut wire = frame(0x42, None, &empty);
+    for _ in 0..20 {
+        wire.extend(frame(0x00, None, &empty));
+    }
+    assert_eq!(end.feed([&wire[..]]).2, Some(ProtocolError::MessageTooBig));
+    let mut end = End::with(Role::Client, &limited(1000, 256), both(15, true));
+    let mut wire = frame(0x42, None, &empty[..5]);
+    for _ in 0..1000 {
+        wire.extend(frame(0x00, None, &empty[..5]));
+    }
+    wire.extend(frame(0x80, None, b"\x00"));
+    assert_eq!(end.feed([&wire[..]]), open(vec![Seen::Binary(vec![])]));
+}

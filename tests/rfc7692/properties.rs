@@ -156,6 +156,31 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn any_cut_gives_the_same_verdict(
+        mut payloads in vec(deflated(), 1..4),
+        damage in vec(damage(), 0..3),
+        bits in prop::sample::select(vec![9, 15]),
+        is_text: bool,
+        limit in prop_oneof![0_u64..2000, Just(u64::MAX)],
+        step in 1_usize..50,
+    ) {
+        for (message, place, change) in damage {
+            apply(message.get_mut(&mut payloads[..]), place, change);
+        }
+        let mut config = Config::default();
+        config.limits.message = limit;
+        let first = if is_text { 0xc1 } else { 0xc2 };
+        let wire: Vec<u8> = payloads.iter().flat_map(|p| frame(first, None, p)).collect();
+        let mut traces = [1, step, wire.len()].map(|step| {
+            End::with(Role::Client, &config, both(bits, true)).feed(wire.chunks(step))
+        });
+        let last = traces[2].clone();
+        prop_assert!(traces.iter_mut().all(|trace| *trace == last));
+    }
+}
+
 /// The payload of a message as some compressor makes it: its level, its strategy, how it flushes, and
 /// whether it ends with a final block.
 fn deflated() -> impl Strategy<Value = Vec<u8>> {

@@ -127,6 +127,20 @@ fn a_client_fails_on_an_answer_that_it_has_not_asked_for() {
 }
 
 #[test]
+fn windows_that_do_not_exist_are_the_nearest_ones() {
+    // A handshake done elsewhere may hand over what its peer wrote.
+    for (bits, as_if) in [(0, 8), (7, 8), (16, 15), (64, 15), (255, 15)] {
+        for role in ROLES {
+            let list = [(0xc1, HELLO), (0xc1, HELLO)];
+            assert_eq!(
+                receive(role, both(bits, true), &list),
+                receive(role, both(as_if, true), &list)
+            );
+        }
+    }
+}
+
+#[test]
 fn a_window_of_256_bytes_is_kept_to_by_sending_nothing_compressed() {
     let config = config(|deflate| deflate.threshold = 0);
     let small = agreed(|deflate| deflate.client_max_window_bits = 8);
