@@ -418,16 +418,14 @@ fn codec(
 ) -> (Option<Compressor>, Option<Decompressor>) {
     let Some(agreed) = agreed.deflate else { return (None, None) };
     let settings = config.deflate.unwrap_or(agreed.default_settings());
-    let server = (agreed.server_max_window_bits, !agreed.server_no_context_takeover);
-    let client = (agreed.client_max_window_bits, !agreed.client_no_context_takeover);
+    // Windows that do not exist are the nearest ones: the number may come from a peer.
+    let server = (agreed.server_max_window_bits.clamp(8, 15), !agreed.server_no_context_takeover);
+    let client = (agreed.client_max_window_bits.clamp(8, 15), !agreed.client_no_context_takeover);
     let (ours, theirs) = match role {
         Role::Server => (server, client),
         Role::Client => (client, server),
     };
-    // Windows that do not exist are the nearest ones: the number may come from a peer.
-    let [ours_bits, theirs_bits] = [ours.0, theirs.0].map(|bits| bits.clamp(8, 15));
-    let decompressor = Decompressor::new(&agreed, theirs_bits, theirs.1);
-    (Compressor::new(&settings, ours_bits, ours.1), decompressor)
+    (Compressor::new(&settings, ours.0, ours.1), Decompressor::new(&agreed, theirs.0, theirs.1))
 }
 
 fn traffic(rx: &ReceiveBuffer, tx: &SendBuffer) -> Traffic {

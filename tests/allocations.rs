@@ -505,9 +505,9 @@ mod deflate {
 
     #[test]
     fn where_no_context_is_kept_nothing_is_held_between_messages() {
-        let mut config = Config::default();
         let mut settings = Deflate::default();
-        settings.threshold = 0;
+        (settings.threshold, settings.context_takeover) = (0, true);
+        let mut config = Config::default();
         config.deflate = Some(settings);
         let text = b"a text that is long enough to be compressed, and to be inflated again";
         for (keeps_context, at_least, at_most) in [(false, 0, 0), (true, 100_000, 500_000)] {
@@ -533,7 +533,7 @@ mod deflate {
     fn small_compressed_messages_allocate_nothing_where_context_is_kept() {
         let mut config = Config::default();
         let mut settings = Deflate::default();
-        settings.threshold = 0;
+        (settings.threshold, settings.context_takeover) = (0, true);
         config.deflate = Some(settings);
         let mut server = end(Role::Server, 15, true, &config);
         let mut client = end(Role::Client, 15, true, &config);

@@ -70,6 +70,10 @@ impl Decompressor {
         match *self {}
     }
 
+    pub(crate) fn has_more(&self) -> bool {
+        match *self {}
+    }
+
     pub(crate) fn finish(&mut self, _: &mut [u8]) -> Result<(usize, bool), ProtocolError> {
         match *self {}
     }

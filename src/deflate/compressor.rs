@@ -23,10 +23,14 @@ impl Compressor {
     /// How much room is made at a time for what comes out, in bytes.
     const STEP: usize = 16 * 1024;
 
+    /// One that keeps to what was agreed on and to the settings, which may ask for less.
+    ///
     /// None for a window that it cannot keep to: then messages are sent as they are, which is always
     /// allowed (section 6).
     pub(crate) fn new(settings: &Deflate, window_bits: u8, keeps_context: bool) -> Option<Self> {
         let settings = settings.clamped();
+        let window_bits = window_bits.min(settings.window_bits);
+        let keeps_context = keeps_context && settings.context_takeover;
         let is_possible = (Deflate::MIN_WINDOW_BITS..=15).contains(&window_bits);
         is_possible.then_some(Self { settings, window_bits, keeps_context, state: None })
     }

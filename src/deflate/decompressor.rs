@@ -43,7 +43,13 @@ impl Decompressor {
         let (mut taken, mut made) = (0, 0);
         loop {
             let inflater = self.inflater.get_or_insert_with(|| Inflater::new(self.window_bits));
-            let step = inflater.step(&input[taken..], &mut output[made..])?;
+            let step = match inflater.step(&input[taken..], &mut output[made..]) {
+                Err(_) if made > 0 => {
+                    self.is_cut_short = true; // what was made is looked at first, then it fails again
+                    return Ok((taken, made));
+                }
+                step => step?,
+            };
             taken += step.taken;
             made += step.made;
             self.is_within |= step.taken > 0;
@@ -59,6 +65,11 @@ impl Decompressor {
                 return Ok((taken, made));
             }
         }
+    }
+
+    /// Whether there may be more to come of bytes that were taken.
+    pub(crate) fn has_more(&self) -> bool {
+        self.is_cut_short
     }
 
     /// Ends a message whose bytes were all taken; how many bytes were put out, and whether those are
@@ -227,7 +238,8 @@ mod tests {
 
     #[test]
     fn a_message_refers_to_those_before_it_only_where_context_is_kept() {
-        let mut compressor = Compressor::new(&Deflate::default(), 15, true).unwrap();
+        let settings = Deflate { context_takeover: true, ..Deflate::default() };
+        let mut compressor = Compressor::new(&settings, 15, true).unwrap();
         let mut send = |text: &[u8]| {
             let mut out = vec![];
             compressor.compress(text, true, &mut out);

@@ -40,9 +40,10 @@ fn both(window_bits: u8, keeps_context: bool) -> Agreed {
     })
 }
 
-/// A configuration that compresses, its settings changed a little.
+/// A configuration that compresses and keeps context, its settings changed a little.
 fn config(change: impl FnOnce(&mut Deflate)) -> Config {
     let mut deflate = Deflate::default();
+    (deflate.context_takeover, deflate.peer_context_takeover) = (true, true);
     change(&mut deflate);
     let mut config = Config::default();
     config.deflate = Some(deflate);

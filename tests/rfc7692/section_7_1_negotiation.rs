@@ -48,17 +48,20 @@ fn nothing_is_agreed_unless_both_ask_for_it() {
     let silent = Config::default();
     let (conn, line) = accept(&silent, &offer);
     assert_eq!((conn.agreed(), line), (Agreed::default(), None));
-    let (conn, line) = accept(&config(|_| {}), &[]);
+    let (conn, line) = accept(&config(|deflate| *deflate = Deflate::default()), &[]);
     assert_eq!((conn.agreed(), line), (Agreed::default(), None));
-    assert_eq!(answered(&config(|_| {}), &[]), Ok(Agreed::default()));
-    let (conn, line) = accept(&config(|_| {}), &offer);
+    assert_eq!(
+        answered(&config(|deflate| *deflate = Deflate::default()), &[]),
+        Ok(Agreed::default())
+    );
+    let (conn, line) = accept(&config(|deflate| *deflate = Deflate::default()), &offer);
     let expected = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
     assert_eq!((conn.agreed(), line.as_deref()), (both(15, false), Some(expected)));
 }
 
 #[test]
 fn offers_in_several_headers_and_elements_are_tried_in_order() {
-    let config = config(|deflate| deflate.context_takeover = true);
+    let config = config(|deflate| deflate.peer_context_takeover = false);
     let (conn, line) = accept(
         &config,
         &[

@@ -30,24 +30,31 @@ impl Incoming {
             if room == 0 {
                 return Ok(false);
             }
-            match self.inflate_step(frame, room, rx)? {
-                Progress::Over => return Ok(true),
-                Progress::Some => {}
-                Progress::None => return Ok(frame.remaining == 0 && !frame.fin),
+            let is_last = frame.fin && frame.remaining == 0;
+            if frame.unmasked == 0 && !is_last && !self.has_more() {
+                return Ok(frame.remaining == 0);
+            }
+            if self.inflate_step(frame, room, rx)? {
+                return Ok(true);
             }
         }
     }
 
-    /// Takes what it can of a frame and makes at most `room` bytes of it.
+    /// Whether there may be more to come of bytes that were taken.
+    fn has_more(&self) -> bool {
+        self.decompressor.as_ref().is_some_and(|decompressor| decompressor.has_more())
+    }
+
+    /// Takes what it can of a frame and makes at most `room` bytes of it; whether the message is over.
     fn inflate_step(
         &mut self,
         frame: &mut Frame,
         room: usize,
         rx: &mut ReceiveBuffer,
-    ) -> Result<Progress, ProtocolError> {
+    ) -> Result<bool, ProtocolError> {
         let (Some(decompressor), Some(message)) = (&mut self.decompressor, &mut self.message)
         else {
-            return Ok(Progress::None);
+            return Ok(true);
         };
         let inflation = message.announced.saturating_mul(u64::from(self.max_inflation));
         let inflation = inflation.max(Self::INFLATION_FREE);
@@ -73,21 +80,8 @@ impl Incoming {
         if message.inflated > inflation {
             return Err(ProtocolError::InflatesTooMuch);
         }
-        Ok(match (is_over, taken, made) {
-            (true, ..) => Progress::Over,
-            (false, 0, 0) => Progress::None,
-            _ => Progress::Some,
-        })
+        Ok(is_over)
     }
-}
-
-/// How far a step went.
-enum Progress {
-    /// There is nothing to take and nothing more to be made.
-    None,
-    Some,
-    /// To the end of the message.
-    Over,
 }
 
 /// Unmasks what has come of a frame and is not unmasked yet.

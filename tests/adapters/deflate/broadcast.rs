@@ -33,7 +33,7 @@ fn clients() -> Vec<(Config, Option<(u8, bool)>)> {
     ]
 }
 
-/// Two messages that refer to themselves, over distances that only the larger windows reach.
+/// Texts that refer to themselves, over distances that only the larger windows reach.
 fn news() -> [String; 2] {
     let letters =
         |len| -> String { noise(len).iter().map(|n| char::from(b'a' + n % 26)).collect() };
@@ -46,41 +46,54 @@ fn news() -> [String; 2] {
 const PROGRAMME: [usize; 5] = [0, 0, 1, 0, 1];
 
 fn own(i: usize) -> String {
-    format!("to client {i}: {LONG}")
+    format!("to client {i}: {LONG}{}", news()[1])
 }
 
-fn serve(stream: TcpStream, config: &Config, i: usize, common: &[Prepared; 2]) -> Agreed {
-    let mut ws = blocking::accept(stream, config).unwrap();
+/// Serves all clients from one thread; what was agreed on with each.
+fn serve(streams: Vec<TcpStream>, config: &Config, common: &[Prepared; 2]) -> Vec<Agreed> {
+    let accept = |stream| blocking::accept(stream, config).unwrap();
+    let mut all: Vec<_> = streams.into_iter().map(accept).collect();
     for n in PROGRAMME {
-        ws.send_prepared(&common[n]).unwrap();
-        ws.feed_text(&own(i)).unwrap();
+        for (i, ws) in all.iter_mut().enumerate() {
+            ws.feed_prepared(&common[n]).unwrap();
+            ws.send_text(&own(i)).unwrap();
+        }
     }
-    while ws.recv().unwrap().is_some() {}
-    ws.agreed()
+    for ws in &mut all {
+        while ws.recv().unwrap().is_some() {}
+    }
+    all.iter().map(blocking::WebSocket::agreed).collect()
 }
 
+/// As [`serve`].
 async fn serve_async(
-    stream: TcpStream,
+    streams: Vec<TcpStream>,
     config: &Config,
-    i: usize,
     common: &[Prepared; 2],
-) -> Agreed {
-    let mut ws = asynchronous::accept(nonblocking(stream), config).await.unwrap();
-    for n in PROGRAMME {
-        ws.send_prepared(&common[n]).await.unwrap();
-        ws.feed_text(&own(i)).await.unwrap();
+) -> Vec<Agreed> {
+    let mut all = vec![];
+    for stream in streams {
+        all.push(asynchronous::accept(nonblocking(stream), config).await.unwrap());
     }
-    while ws.recv().await.unwrap().is_some() {}
-    ws.agreed()
+    for n in PROGRAMME {
+        for (i, ws) in all.iter_mut().enumerate() {
+            ws.feed_prepared(&common[n]).await.unwrap();
+            ws.send_text(&own(i)).await.unwrap();
+        }
+    }
+    for ws in &mut all {
+        while ws.recv().await.unwrap().is_some() {}
+    }
+    all.iter().map(asynchronous::WebSocket::agreed).collect()
 }
 
 /// Receives all that a server has for this client, and closes.
 fn listen(stream: TcpStream, config: &Config, i: usize) {
     let (mut ws, _) = blocking::connect(stream, &Request::default(), config).unwrap();
-    let news = news();
+    let (news, own) = (news(), own(i));
     for n in PROGRAMME {
         assert_eq!(ws.recv().unwrap(), Some(Event::Text(&news[n])), "client {i}");
-        assert_eq!(ws.recv().unwrap(), Some(Event::Text(&own(i))), "client {i}");
+        assert_eq!(ws.recv().unwrap(), Some(Event::Text(&own)), "client {i}");
     }
     ws.close(None).unwrap();
 }
@@ -91,27 +104,24 @@ fn a_prepared_message_reaches_everybody_whatever_was_agreed_on() {
     for adapter in ADAPTERS {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let common = news().map(|news| Prepared::new(&news[..]));
-        thread::scope(|scope| {
-            let mut serving = vec![];
-            for (i, (asked, expected)) in clients().into_iter().enumerate() {
+        let agreed = thread::scope(|scope| {
+            let mut streams = vec![];
+            for (i, (asked, _)) in clients().into_iter().enumerate() {
                 let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-                let accepted = listener.accept().unwrap().0;
-                let (config, common) = (&config, common.clone());
+                streams.push(listener.accept().unwrap().0);
                 scope.spawn(move || listen(stream, &asked, i));
-                serving.push((
-                    expected,
-                    scope.spawn(move || match adapter {
-                        Adapter::Blocking => serve(accepted, config, i, &common),
-                        Adapter::Tokio => block_on(serve_async(accepted, config, i, &common)),
-                    }),
-                ));
             }
-            for (expected, serving) in serving {
-                let agreed = serving.join().unwrap().deflate;
-                let agreed =
-                    agreed.map(|it| (it.server_max_window_bits, !it.server_no_context_takeover));
-                assert_eq!(agreed, expected);
+            match adapter {
+                Adapter::Blocking => serve(streams, &config, &common),
+                Adapter::Tokio => block_on(serve_async(streams, &config, &common)),
             }
         });
+        let said: Vec<_> = agreed
+            .iter()
+            .map(|agreed| agreed.deflate)
+            .map(|it| it.map(|it| (it.server_max_window_bits, !it.server_no_context_takeover)))
+            .collect();
+        let asked: Vec<_> = clients().into_iter().map(|(_, asked)| asked).collect();
+        assert_eq!(said, asked, "{adapter:?}");
     }
 }

@@ -21,10 +21,20 @@ fn payloads() -> impl Iterator<Item = Payload<'static>> {
 const TOLD: [bool; 6] = [true, false, true, true, false, false];
 const UNTOLD: [bool; 6] = [true, false, true, false, true, false];
 
-/// Whoever sends, and on whatever was agreed.
-fn everybody() -> impl Iterator<Item = (Role, Agreed)> {
-    let agreed = [both(15, true), both(15, false), both(9, false), Agreed::default()];
-    ROLES.into_iter().flat_map(move |role| agreed.map(|agreed| (role, agreed)))
+/// Whoever sends, on whatever was agreed, with a queue that is never full and with one that every
+/// message fills.
+fn everybody() -> Vec<(Role, Agreed, Config)> {
+    let mut everybody = vec![];
+    for role in ROLES {
+        for agreed in [both(15, true), both(15, false), both(9, false), Agreed::default()] {
+            for send_queue in [64 * 1024, 1] {
+                let mut config = config(|_| {});
+                config.limits.send_queue = send_queue;
+                everybody.push((role, agreed, config));
+            }
+        }
+    }
+    everybody
 }
 
 /// A stream that brings something to reply to for each of [`payloads`], by two ways to reply.
@@ -67,9 +77,9 @@ fn check<F>((role, agreed): (Role, Agreed), io: &Scripted, ways: &[Way<F>]) {
 
 #[test]
 fn every_way_to_send_of_the_blocking_adapter_compresses_what_it_is_told() {
-    for (role, agreed) in everybody() {
+    for (role, agreed, config) in everybody() {
         let open = |io: &Scripted| {
-            let connection = connection(role, &config(|_| {}), agreed);
+            let connection = connection(role, &config, agreed);
             blocking::WebSocket::from_parts(parts(io.clone(), connection)).unwrap()
         };
         let (io, ways) = (stream(role), [&BLOCKING_WHOLE[..], &BLOCKING_REPLIES].concat());
@@ -89,9 +99,9 @@ fn every_way_to_send_of_the_blocking_adapter_compresses_what_it_is_told() {
 #[test]
 fn every_way_to_send_of_the_tokio_adapter_compresses_what_it_is_told() {
     paused().block_on(async {
-        for (role, agreed) in everybody() {
+        for (role, agreed, config) in everybody() {
             let open = |io: &Scripted| {
-                let connection = connection(role, &config(|_| {}), agreed);
+                let connection = connection(role, &config, agreed);
                 asynchronous::WebSocket::from_parts(parts(io.clone(), connection))
             };
             let (io, ways) = (stream(role), [&WHOLE[..], &REPLIES].concat());

@@ -106,9 +106,10 @@ fn both_ends_know_what_was_agreed_on() {
     let forgetful = config(|it| (it.context_takeover, it.peer_context_takeover) = (false, false));
     let forgets_its_own = config(|it| it.context_takeover = false);
     let small = config(|it| (it.window_bits, it.peer_window_bits) = (12, 13));
+    let lopsided = config(|it| it.peer_window_bits = 9);
     // Of the server and of the client: whether it forgets, its window.
     type Expected = Option<(bool, bool, u8, u8)>;
-    let table: [(&Config, &Config, Expected); 10] = [
+    let table: [(&Config, &Config, Expected); 12] = [
         (&none, &none, None),
         (&full, &none, None),
         (&none, &full, None),
@@ -119,8 +120,13 @@ fn both_ends_know_what_was_agreed_on() {
         (&forgets_its_own, &full, Some((true, false, 15, 15))),
         (&full, &forgets_its_own, Some((false, true, 15, 15))),
         (&small, &full, Some((false, false, 12, 13))),
+        (&lopsided, &full, Some((false, false, 15, 9))),
+        (&full, &lopsided, Some((false, false, 9, 15))),
     ];
-    let letters = [Letter { bytes: LONG.into(), is_text: true, compress: Compress::Auto }];
+    // They refer to themselves and to each other, over distances that small windows do not reach.
+    let letter = || [noise(3_000), noise(3_000), LONG.into()].concat();
+    let letter = || Letter { bytes: letter(), is_text: false, compress: Compress::Auto };
+    let letters = [letter(), letter(), letter()];
     for (server, client, expected) in table {
         for pair in pairings() {
             let agreed = agree((pair.0, server), (pair.1, client), &letters).deflate;

@@ -30,6 +30,8 @@ fn good(role: Role, agreed: Agreed) -> Vec<Script> {
     let secret = format!("secret: {LONG}");
     let long = format!("{LONG} and again ").repeat(110);
     let noise = noise(500);
+    // One byte inflates to a thousand: the last one comes when the step is full.
+    let runs = [16_385, 16_600, 17_000, 33_000].map(|len| vec![0; len]);
     vec![
         script(
             "messages that refer to each other",
@@ -79,9 +81,14 @@ fn good(role: Role, agreed: Agreed) -> Vec<Script> {
             ],
         ),
         script(
-            "messages larger than a read is",
+            "messages larger than a step of inflating",
             &|peer| vec![peer.message(&long[..]), peer.message(&long[..])],
             vec![long.clone().into(), long.clone().into()],
+        ),
+        script(
+            "runs that end a little behind a step of inflating",
+            &|peer| runs.iter().map(|run| peer.message(&run[..])).collect(),
+            runs.iter().map(|run| run.clone().into()).collect(),
         ),
     ]
 }
