@@ -218,3 +218,23 @@ fn empty_blocks_without_end_are_too_big() {
     wire.extend(frame(0x80, None, b"\x00"));
     assert_eq!(end.feed([&wire[..]]), open(vec![Seen::Binary(vec![])]));
 }
+
+#[test]
+fn a_buffer_that_was_taken_away_within_a_message_is_not_missed_before_bytes_come() {
+    let bytes = noise(50_000);
+    let wire = message(Role::Server, &bytes, both(15, true));
+    let mut end = End::with(Role::Server, &Config::default(), both(15, true));
+    let mut len = 0;
+    for piece in wire.chunks(500) {
+        assert_eq!(end.rx.extend(piece), piece.len());
+        while let Some(chunk) = end.conn.next_chunk(&mut end.rx).unwrap() {
+            let Chunk::Binary { piece, .. } = chunk else { panic!("{chunk:?}") };
+            len += piece.len();
+        }
+        let storage = end.rx.detach().expect("nothing is held between two reads");
+        assert_eq!(end.conn.advance_chunk(&mut end.rx), Ok(false));
+        assert!(end.rx.is_detached(), "there is nothing to inflate, and so no place needed");
+        end.rx.attach(storage);
+    }
+    assert_eq!(len, bytes.len());
+}
