@@ -213,6 +213,41 @@ impl FirstTwo {
     }
 }
 
+/// A message in one frame, unmasked or masked, that is all here: not compressed, below 64 KiB, and
+/// nothing wrong with it. What nearly all frames are can be told with a few comparisons.
+pub(crate) struct SingleFrame {
+    pub(crate) is_text: bool,
+    pub(crate) masking_key: Option<[u8; 4]>,
+    pub(crate) header_len: usize,
+    pub(crate) payload_len: usize,
+}
+
+impl SingleFrame {
+    /// Looks at the front of `bytes`; `None` says nothing.
+    #[inline]
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let [first @ (0x81 | 0x82), second, rest @ ..] = bytes else { return None };
+        let (payload_len, rest) = match second & 0x7f {
+            short @ 0..126 => (usize::from(short), rest),
+            126 => match rest.split_first_chunk()? {
+                (&[0, ..126], _) => return None,
+                (extended, rest) => (u16::from_be_bytes(*extended).into(), rest),
+            },
+            _ => return None,
+        };
+        let (masking_key, payload) = match second & 0x80 {
+            0 => (None, rest),
+            _ => rest.split_first_chunk().map(|(key, payload)| (Some(*key), payload))?,
+        };
+        (payload_len <= payload.len()).then(|| Self {
+            is_text: *first == 0x81,
+            masking_key,
+            header_len: bytes.len() - payload.len(),
+            payload_len,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,20 +28,29 @@ impl Mask {
     }
 
     /// Transforms the next octets of the payload in place.
+    #[inline]
     pub fn apply(&mut self, payload: &mut [u8]) {
         let Self([a, b, c, d]) = *self;
         let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
-        let turn = payload.len() % 4;
 
         // Eight octets at a time are what a compiler turns into vector instructions.
         let (words, rest) = payload.as_chunks_mut::<8>();
         for word in words {
             *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
         }
-        for (octet, key) in rest.iter_mut().zip([a, b, c, d, a, b, c]) {
+        let (half, rest) = rest.as_chunks_mut::<4>();
+        for word in half {
+            *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes([a, b, c, d])).to_ne_bytes();
+        }
+        for (octet, key) in rest.iter_mut().zip([a, b, c]) {
             *octet ^= key;
         }
-        self.0.rotate_left(turn);
+        self.turn(rest.len());
+    }
+
+    /// Passes over some octets, of which only the last up to three count.
+    fn turn(&mut self, octets: usize) {
+        self.0 = u32::from_le_bytes(self.0).rotate_right(8 * (octets % 4) as u32).to_le_bytes();
     }
 }
 

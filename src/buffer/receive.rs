@@ -148,6 +148,7 @@ impl ReceiveBuffer {
         Some(core::mem::take(&mut self.storage))
     }
 
+    #[inline]
     pub(crate) fn unparsed_mut(&mut self) -> &mut [u8] {
         &mut self.storage[self.unparsed.clone()]
     }
@@ -166,6 +167,7 @@ impl ReceiveBuffer {
     }
 
     /// Adds the first `n` unparsed bytes to the message under way; its frame lacks `missing` more.
+    #[inline]
     pub(crate) fn keep(&mut self, n: usize, missing: usize) {
         let piece = self.take(n);
         self.is_inflating = false;

@@ -16,7 +16,7 @@ use crate::close::CloseFrame;
 use crate::config::Limits;
 use crate::deflate::Decompressor;
 use crate::error::ProtocolError;
-use crate::frame::{FirstTwo, FrameHeader, Opcode, RSV1};
+use crate::frame::{FirstTwo, FrameHeader, Opcode, RSV1, SingleFrame};
 use crate::mask::Mask;
 use crate::utf8;
 
@@ -82,7 +82,7 @@ struct Message {
 #[derive(Clone, Copy, Debug)]
 enum Ready {
     /// The message, as it is kept.
-    Message,
+    Message { is_text: bool },
     /// This much of what is kept, and whether the message ends there.
     Piece { len: usize, last: bool },
     /// The first bytes not parsed yet.
@@ -102,7 +102,7 @@ impl Incoming {
             role,
             max_message: limits.message,
             max_frame: limits.frame,
-            max_fragments: limits.fragments,
+            max_fragments: limits.fragments.max(1),
             max_inflation: limits.inflation,
             decompressor: decompressor.map(Box::new),
             stage: Stage::Header,
@@ -120,7 +120,7 @@ impl Incoming {
     pub fn advance(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
         // What is kept of a message read in pieces so far becomes a part of the rest.
         if let Some(Ready::Piece { last, .. }) = self.ready {
-            self.ready = last.then_some(Ready::Message);
+            self.ready = last.then_some(Ready::Message { is_text: self.is_text() });
         }
         self.advance_by(Portion::Whole, rx)
     }
@@ -156,8 +156,9 @@ impl Incoming {
                 let body = rx.take(len);
                 control_event(opcode, rx.lend(body))?
             }
-            Some(Ready::Message | Ready::Piece { .. }) => {
-                let is_text = self.message.take().is_some_and(|message| message.is_text);
+            Some(Ready::Piece { .. }) => return Ok(None), // of which `advance` leaves none
+            Some(Ready::Message { is_text }) => {
+                self.message = None;
                 let payload = rx.take_kept(rx.kept().len());
                 let payload = rx.lend(payload);
                 if !is_text {
@@ -182,16 +183,15 @@ impl Incoming {
         rx: &'b mut ReceiveBuffer,
     ) -> Result<Option<Chunk<'b>>, ProtocolError> {
         self.advance_chunk(rx)?;
-        let (len, last) = match self.ready.take() {
+        let (is_text, len, last) = match self.ready.take() {
             None => return Ok(None),
             Some(Ready::Control { opcode, len }) => {
                 let body = rx.take(len);
                 return Ok(Some(control_event(opcode, rx.lend(body))?.into()));
             }
-            Some(Ready::Message) => (rx.kept().len(), true),
-            Some(Ready::Piece { len, last }) => (len, last),
+            Some(Ready::Message { is_text }) => (is_text, rx.kept().len(), true),
+            Some(Ready::Piece { len, last }) => (self.is_text(), len, last),
         };
-        let is_text = self.message.as_ref().is_some_and(|message| message.is_text);
         if last {
             self.message = None;
         }
@@ -237,19 +237,28 @@ impl Incoming {
     }
 
     fn advance_by(&mut self, by: Portion, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
+        if self.take_single(rx) {
+            return Ok(true);
+        }
         while self.ready.is_none() {
-            let went_on = match self.stage {
-                Stage::Header => self.take_header(rx),
-                Stage::Payload(frame) if frame.opcode.is_control() => self.take_control(frame, rx),
-                Stage::Payload(frame) => self.take_data(frame, by, rx),
+            let frame = match self.stage {
+                Stage::Header => match self.take_header(rx).map_err(|error| self.fail(error))? {
+                    Some(frame) => frame,
+                    None => return Ok(false),
+                },
+                Stage::Payload(frame) => frame,
                 Stage::Closed => {
                     rx.discard();
-                    Ok(false)
+                    return Ok(false);
                 }
                 Stage::Failed(error) => {
                     rx.discard();
                     return Err(error);
                 }
+            };
+            let went_on = match frame.opcode.is_control() {
+                true => self.take_control(frame, rx),
+                false => self.take_data(frame, by, rx),
             };
             if !went_on.map_err(|error| self.fail(error))? {
                 return Ok(false);
@@ -258,23 +267,46 @@ impl Incoming {
         Ok(true)
     }
 
-    fn take_header(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
+    /// Takes a message that is here in one short frame, to which nothing is left to do but to unmask
+    /// it: nearly all are. Anything else, and anything wrong, is left to the stages.
+    fn take_single(&mut self, rx: &mut ReceiveBuffer) -> bool {
+        let is_between_messages = matches!(self.stage, Stage::Header)
+            && self.message.is_none()
+            && self.ready.is_none();
+        if !is_between_messages {
+            return false;
+        }
+        let Some(single) = SingleFrame::decode(rx.unparsed()) else { return false };
+        let SingleFrame { is_text, masking_key, header_len, payload_len } = single;
+        let is_masked_as_due = masking_key.is_some() == (self.role == Role::Server);
+        if !is_masked_as_due || payload_len as u64 > self.max_message.min(self.max_frame) {
+            return false;
+        }
+        rx.skip(header_len);
+        if let Some(key) = masking_key {
+            Mask::new(key).apply(&mut rx.unparsed_mut()[..payload_len]);
+        }
+        rx.keep(payload_len, 0);
+        self.ready = Some(Ready::Message { is_text });
+        true
+    }
+
+    fn take_header(&mut self, rx: &mut ReceiveBuffer) -> Result<Option<Frame>, ProtocolError> {
         let check = |start: &FirstTwo| self.check_first_two(start);
         let Some((header, len)) = FrameHeader::decode_where(rx.unparsed(), check)? else {
-            return Ok(false);
+            return Ok(None);
         };
         if !header.opcode.is_control() {
             self.open_or_continue(&header)?;
         }
         rx.skip(len);
-        self.stage = Stage::Payload(Frame {
+        Ok(Some(Frame {
             fin: header.fin,
             opcode: header.opcode,
             mask: header.masking_key.map(Mask::new),
             remaining: header.payload_len,
             unmasked: 0,
-        });
-        Ok(true)
+        }))
     }
 
     /// The rules that depend on the role, on extensions and on the frames before.
@@ -333,7 +365,10 @@ impl Incoming {
         rx: &mut ReceiveBuffer,
     ) -> Result<bool, ProtocolError> {
         let len = frame.remaining as usize; // at most 125
-        let Some(body) = rx.unparsed_mut().get_mut(..len) else { return Ok(false) };
+        let Some(body) = rx.unparsed_mut().get_mut(..len) else {
+            self.stage = Stage::Payload(frame);
+            return Ok(false);
+        };
         if let Some(mut mask) = frame.mask {
             mask.apply(body);
         }
@@ -371,7 +406,7 @@ impl Incoming {
         let last = is_whole && frame.fin;
         self.stage = if is_whole { Stage::Header } else { Stage::Payload(frame) };
         self.ready = match by {
-            Portion::Whole if last => Some(Ready::Message),
+            Portion::Whole if last => Some(Ready::Message { is_text: self.is_text() }),
             Portion::Whole => {
                 self.check_text(rx)?;
                 None
@@ -403,6 +438,11 @@ impl Incoming {
             }
         }
         Ok((len > 0 || last).then_some(Ready::Piece { len, last }))
+    }
+
+    /// Whether the message under way is text.
+    fn is_text(&self) -> bool {
+        self.message.as_ref().is_some_and(|message| message.is_text)
     }
 
     /// Fails the connection (section 7.1.7).
