@@ -86,8 +86,8 @@ struct Codec;
 use absent::Codec;
 
 impl Deflate {
-    /// Without context a message of fewer bytes saves little.
-    const THRESHOLD: usize = 128;
+    /// Alone, a message of fewer bytes saves little for its time, and fits one packet either way.
+    const THRESHOLD: usize = 512;
 
     /// The default settings.
     const fn with(codec: Codec) -> Self {

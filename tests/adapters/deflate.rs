@@ -29,6 +29,7 @@ const LONG: &str = "Squids, cuttlefish and octopuses change the colour of their 
 fn config(change: impl FnOnce(&mut Deflate)) -> Config {
     let mut deflate = Deflate::default();
     (deflate.context_takeover, deflate.peer_context_takeover) = (true, true);
+    deflate.threshold = LONG.len();
     change(&mut deflate);
     let mut config = Config::default();
     config.deflate = Some(deflate);

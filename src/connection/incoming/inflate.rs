@@ -34,7 +34,7 @@ impl Incoming {
             if frame.unmasked == 0 && !is_last && !self.has_more() {
                 return Ok(frame.remaining == 0);
             }
-            if self.inflate_step(frame, room, rx)? {
+            if self.inflate_step(frame, is_last, room, rx)? {
                 return Ok(true);
             }
         }
@@ -45,10 +45,12 @@ impl Incoming {
         self.decompressor.as_ref().is_some_and(|decompressor| decompressor.has_more())
     }
 
-    /// Takes what it can of a frame and makes at most `room` bytes of it; whether the message is over.
+    /// Takes what it can of a frame and makes at most `room` bytes of it; whether the message is over,
+    /// which ends when its last byte was taken.
     fn inflate_step(
         &mut self,
         frame: &mut Frame,
+        is_last: bool,
         room: usize,
         rx: &mut ReceiveBuffer,
     ) -> Result<bool, ProtocolError> {
@@ -62,8 +64,7 @@ impl Incoming {
         let most = self.max_message.min(inflation) - message.inflated;
         let most = usize::try_from(most).unwrap_or(usize::MAX).saturating_add(1).min(room);
         let (input, output) = rx.inflate_room(frame.unmasked, most);
-        let ends = frame.fin && frame.remaining == 0;
-        let (taken, made, is_over) = if ends {
+        let (taken, made, is_over) = if is_last {
             let (made, is_over) = decompressor.finish(output)?;
             (0, made, is_over)
         } else {
