@@ -270,9 +270,8 @@ impl Incoming {
     /// Takes a message that is here in one short frame, to which nothing is left to do but to unmask
     /// it: nearly all are. Anything else, and anything wrong, is left to the stages.
     fn take_single(&mut self, rx: &mut ReceiveBuffer) -> bool {
-        let is_between_messages = matches!(self.stage, Stage::Header)
-            && self.message.is_none()
-            && self.ready.is_none();
+        let is_between_messages =
+            matches!(self.stage, Stage::Header) && self.message.is_none() && self.ready.is_none();
         if !is_between_messages {
             return false;
         }
