@@ -242,6 +242,7 @@ impl Connection {
     ///
     /// [`SendError::Closing`], [`SendError::MessageUnfinished`] between fragments,
     /// [`SendError::QueueFull`], [`SendError::NoMaskingKey`].
+    #[inline]
     pub fn send_text<'t, 'p>(
         &mut self,
         text: &'p str,
@@ -255,6 +256,7 @@ impl Connection {
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
+    #[inline]
     pub fn send_binary<'t, 'p>(
         &mut self,
         bytes: &'p [u8],
@@ -268,6 +270,7 @@ impl Connection {
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
+    #[inline]
     pub fn send<'t, 'p>(
         &mut self,
         message: impl Into<Payload<'p>>,

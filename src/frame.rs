@@ -141,32 +141,22 @@ impl FrameHeader {
     }
 
     /// The header as bytes, its length in the shortest form.
+    #[inline]
     pub const fn encode(&self) -> EncodedHeader {
-        let mut bytes = [0; Self::MAX_LEN];
-        bytes[0] = (self.fin as u8) << 7 | self.reserved & 0x70 | self.opcode as u8;
-        let mut len = match self.payload_len {
-            0..=125 => {
-                bytes[1] = self.payload_len as u8;
-                2
-            }
-            126..=0xffff => {
-                bytes[1] = 126;
-                [bytes[2], bytes[3]] = (self.payload_len as u16).to_be_bytes();
-                4
-            }
-            _ => {
-                bytes[1] = 127;
-                let extended = self.payload_len.to_be_bytes();
-                bytes.split_at_mut(2).1.split_at_mut(8).0.copy_from_slice(&extended);
-                10
-            }
+        // Put together in a register; the first byte on the wire is the lowest, and the length is turned.
+        let first = (self.fin as u8) << 7 | self.reserved & 0x70 | self.opcode as u8;
+        let (short, extended, len) = match self.payload_len {
+            short @ 0..=125 => (short as u8, 0, 2),
+            len @ 126..=0xffff => (126, (len as u16).swap_bytes() as u64, 4),
+            len => (127, len.swap_bytes(), 10),
         };
-        if let Some([a, b, c, d]) = self.masking_key {
-            bytes[1] |= 0x80;
-            [bytes[len], bytes[len + 1], bytes[len + 2], bytes[len + 3]] = [a, b, c, d];
-            len += 4;
-        }
-        EncodedHeader { bytes, len }
+        let bits = first as u128 | (short as u128) << 8 | (extended as u128) << 16;
+        let Some(key) = self.masking_key else {
+            return EncodedHeader { bytes: bits.to_le_bytes(), len };
+        };
+        let key = u32::from_le_bytes(key) as u128;
+        let bits = bits | 0x80 << 8 | key << (8 * len);
+        EncodedHeader { bytes: bits.to_le_bytes(), len: len + 4 }
     }
 }
 
@@ -176,11 +166,24 @@ pub(crate) const RSV1: u8 = 0x40;
 /// A header ready for the wire.
 #[derive(Clone, Copy, Debug)]
 pub struct EncodedHeader {
-    bytes: [u8; FrameHeader::MAX_LEN],
+    bytes: [u8; 16],
     len: usize,
 }
 
+impl EncodedHeader {
+    /// How many bytes the header has.
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The header and, behind it, zeros.
+    pub(crate) const fn padded(&self) -> &[u8; 16] {
+        &self.bytes
+    }
+}
+
 impl AsRef<[u8]> for EncodedHeader {
+    #[inline]
     fn as_ref(&self) -> &[u8] {
         &self.bytes[..self.len]
     }

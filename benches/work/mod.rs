@@ -282,7 +282,7 @@ fn line() -> Payload<'static> {
 fn deflating() -> (Config, Agreed) {
     let mut config = Config::default();
     let mut deflate = Deflate::default();
-    deflate.context_takeover = true;
+    (deflate.context_takeover, deflate.threshold) = (true, 0);
     config.deflate = Some(deflate);
     let mut agreed = Agreed::default();
     agreed.deflate = Some(DeflateParameters::default());

@@ -29,11 +29,13 @@ impl SendBuffer {
     }
 
     /// How many bytes are queued.
+    #[inline]
     pub fn len(&self) -> usize {
         self.queue.len() - self.start
     }
 
     /// Whether nothing is queued.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -44,6 +46,7 @@ impl SendBuffer {
     }
 
     /// What is queued, to be written.
+    #[inline]
     pub fn transmit(&mut self) -> Transmit<'_, 'static> {
         self.transmit_with(&[])
     }
@@ -56,16 +59,24 @@ impl SendBuffer {
     }
 
     /// What is queued and then `tail`, which stays where it is as long as it can.
+    #[inline]
     pub(crate) fn transmit_with<'p>(&mut self, tail: &'p [u8]) -> Transmit<'_, 'p> {
         assert!(!self.awaits_tail, "a Transmit was leaked, and with it the rest of a frame");
         self.awaits_tail = !tail.is_empty();
         Transmit { tx: self, tail }
     }
 
-    pub(crate) fn reserve(&mut self, additional: usize) {
-        self.queue.reserve(additional);
+    /// Pushes a header, and makes room for the payload that is to follow.
+    #[inline]
+    pub(crate) fn push_header(&mut self, header: &EncodedHeader, payload: usize) {
+        self.queue.reserve(header.padded().len() + payload);
+        // All its bytes and then fewer: a copy of constant length is two stores, and no call.
+        let end = self.queue.len() + header.len();
+        self.queue.extend_from_slice(header.padded());
+        self.queue.truncate(end);
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.queue.extend_from_slice(bytes);
     }
@@ -101,6 +112,7 @@ impl SendBuffer {
         Some(&mut self.queue[end..])
     }
 
+    #[inline]
     fn consume(&mut self, n: usize) {
         self.start += n;
         self.sent += n as u64;
@@ -134,16 +146,19 @@ pub struct Transmit<'t, 'p> {
 
 impl Transmit<'_, '_> {
     /// The bytes to write, in order; either may be empty.
+    #[inline]
     pub fn slices(&self) -> [&[u8]; 2] {
         [&self.tx.queue[self.tx.start..], self.tail]
     }
 
     /// How many bytes there are to write.
+    #[inline]
     pub fn len(&self) -> usize {
         self.tx.len() + self.tail.len()
     }
 
     /// Whether nothing is left to write.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -153,6 +168,7 @@ impl Transmit<'_, '_> {
     /// # Panics
     ///
     /// If `n` is larger than [`len`](Self::len).
+    #[inline]
     pub fn consume(&mut self, n: usize) {
         assert!(n <= self.len(), "more was sent than there was to send");
         let queued = n.min(self.tx.len());
@@ -162,10 +178,13 @@ impl Transmit<'_, '_> {
     }
 
     /// Makes it one slice, for a stream that cannot write two at once.
+    #[inline]
     pub fn join(&mut self) {
-        self.tx.push(self.tail);
-        self.tail = &[];
         self.tx.awaits_tail = false;
+        if !self.tail.is_empty() {
+            self.tx.push(self.tail);
+            self.tail = &[];
+        }
     }
 
     /// Leaves everything in the queue.
@@ -173,6 +192,7 @@ impl Transmit<'_, '_> {
 }
 
 impl Drop for Transmit<'_, '_> {
+    #[inline]
     fn drop(&mut self) {
         self.join();
     }

@@ -73,6 +73,7 @@ impl Outgoing {
     /// # Errors
     ///
     /// As there.
+    #[inline]
     pub fn send<'t, 'p>(
         &mut self,
         message: impl Into<Payload<'p>>,
@@ -212,7 +213,14 @@ impl Outgoing {
     /// As [`Connection::poll_transmit`](crate::Connection::poll_transmit).
     ///
     /// Without randomness for a masking key what is due stays due.
+    #[inline]
     pub fn poll_transmit(&mut self, tx: &mut SendBuffer) {
+        if self.reply.is_due() || self.keepalive_due {
+            self.queue_what_is_due(tx);
+        }
+    }
+
+    fn queue_what_is_due(&mut self, tx: &mut SendBuffer) {
         // "Unless it already received a Close frame" every ping is answered (5.5.2), behind our Close too.
         if self.close_sent && self.reply.ending().is_some() {
             return;
@@ -318,6 +326,7 @@ impl Outgoing {
         }
     }
 
+    #[inline]
     fn check_open(&mut self, tx: &mut SendBuffer) -> Result<(), SendError> {
         self.poll_transmit(tx);
         if self.is_closing() {
@@ -328,6 +337,7 @@ impl Outgoing {
 
     /// "The fragments of one message MUST NOT be interleaved between the fragments of another"
     /// (5.4).
+    #[inline]
     fn check_no_message(&self) -> Result<(), SendError> {
         self.open.map_or(Ok(()), |_| Err(SendError::MessageUnfinished))
     }
@@ -347,6 +357,7 @@ impl Outgoing {
     }
 
     /// A whole message, compressed if it is to be and if that pays.
+    #[inline]
     fn message<'t, 'p>(
         &mut self,
         message: Payload<'p>,
@@ -354,13 +365,21 @@ impl Outgoing {
     ) -> Result<Transmit<'t, 'p>, SendError> {
         let masking_key = self.masking_key()?;
         let frame = Frame { fin: true, opcode: message.opcode(), masking_key };
-        if self.is_to_compress(message) {
-            let must_pay = message.choice() == Compress::Auto;
-            if self.compressed(frame, message.as_bytes(), must_pay, tx) {
-                return Ok(tx.transmit());
-            }
+        if self.compressor.is_some() && self.compressed_if_it_pays(frame, message, tx) {
+            return Ok(tx.transmit());
         }
         Ok(frame.encode(0, message.as_bytes(), tx))
+    }
+
+    /// Queues a whole message as a compressed frame, unless it is not to be compressed.
+    fn compressed_if_it_pays(
+        &mut self,
+        frame: Frame,
+        message: Payload<'_>,
+        tx: &mut SendBuffer,
+    ) -> bool {
+        let must_pay = message.choice() == Compress::Auto;
+        self.is_to_compress(message) && self.compressed(frame, message.as_bytes(), must_pay, tx)
     }
 
     fn is_to_compress(&self, message: Payload<'_>) -> bool {
@@ -393,6 +412,7 @@ impl Outgoing {
     }
 
     /// A fresh key, if this end masks. To be taken before anything is done that cannot be undone.
+    #[inline]
     fn masking_key(&self) -> Result<Option<[u8; 4]>, SendError> {
         let Some(next_key) = self.masking_keys else { return Ok(None) };
         next_key().map(Some).ok_or(SendError::NoMaskingKey)
@@ -413,25 +433,28 @@ impl Frame {
         FrameHeader { fin, reserved, opcode, masking_key, payload_len: payload_len as u64 }
     }
 
+    #[inline]
     fn encode<'t, 'p>(
         self,
         reserved: u8,
         payload: &'p [u8],
         tx: &'t mut SendBuffer,
     ) -> Transmit<'t, 'p> {
-        tx.push(self.header(reserved, payload.len()).encode().as_ref());
+        let header = self.header(reserved, payload.len()).encode();
         if let Some(key) = self.masking_key {
             let mut mask = Mask::new(key);
-            tx.reserve(payload.len());
+            tx.push_header(&header, payload.len());
             for block in payload.chunks(MASK_BLOCK) {
                 mask.apply(tx.push_mut(block));
             }
             return tx.transmit();
         }
         if payload.len() <= COPY_UP_TO {
+            tx.push_header(&header, payload.len());
             tx.push(payload);
             return tx.transmit();
         }
+        tx.push_header(&header, 0);
         tx.transmit_with(payload)
     }
 }
