@@ -183,6 +183,7 @@ impl Connection {
     ///
     /// The peer broke a rule; the same error comes again at every call. The Close frame that says
     /// so is due: write what [`poll_transmit`](Self::poll_transmit) queues.
+    #[inline]
     pub fn next_event<'b>(
         &mut self,
         rx: &'b mut ReceiveBuffer,
@@ -406,6 +407,7 @@ impl Connection {
         united
     }
 
+    #[inline]
     fn answer(&mut self) {
         if self.incoming.has_reply() {
             self.outgoing.answer(&mut self.incoming);

@@ -154,12 +154,14 @@ impl ReceiveBuffer {
     }
 
     /// Passes over the first `n` unparsed bytes.
+    #[inline]
     pub(crate) fn skip(&mut self, n: usize) {
         debug_assert!(n <= self.unparsed.len());
         self.unparsed.start += n;
     }
 
     /// Passes over the first `n` unparsed bytes and says where they lie, to be lent.
+    #[inline]
     pub(crate) fn take(&mut self, n: usize) -> Range<usize> {
         let start = self.unparsed.start;
         self.skip(n);
@@ -218,11 +220,13 @@ impl ReceiveBuffer {
     }
 
     /// The message under way, as much as was kept.
+    #[inline]
     pub(crate) fn kept(&self) -> &[u8] {
         &self.storage[self.kept.clone()]
     }
 
     /// Lets go of the first `n` bytes kept and says where they lie, to be lent.
+    #[inline]
     pub(crate) fn take_kept(&mut self, n: usize) -> Range<usize> {
         debug_assert!(n <= self.kept.len());
         let start = self.kept.start;
@@ -231,6 +235,7 @@ impl ReceiveBuffer {
     }
 
     /// Bytes that were taken, until something else is written there.
+    #[inline]
     pub(crate) fn lend(&self, taken: Range<usize>) -> &[u8] {
         &self.storage[taken]
     }

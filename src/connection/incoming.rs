@@ -117,6 +117,7 @@ impl Incoming {
     /// # Errors
     ///
     /// The peer broke a rule; the same error comes again at every call.
+    #[inline]
     pub fn advance(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
         // What is kept of a message read in pieces so far becomes a part of the rest.
         if let Some(Ready::Piece { last, .. }) = self.ready {
@@ -145,6 +146,7 @@ impl Incoming {
     /// # Errors
     ///
     /// As of [`advance`](Self::advance).
+    #[inline]
     pub fn next_event<'b>(
         &mut self,
         rx: &'b mut ReceiveBuffer,
@@ -227,6 +229,7 @@ impl Incoming {
     }
 
     /// Whether a pong or a Close is due because of what came.
+    #[inline]
     pub fn has_reply(&self) -> bool {
         self.reply.is_due()
     }

@@ -39,6 +39,7 @@ impl Reply {
         self.ending.get_or_insert(ending);
     }
 
+    #[inline]
     pub(super) fn is_due(&self) -> bool {
         self.pong_due || self.ending.is_some()
     }
