@@ -432,7 +432,8 @@ mod deflate {
                 assert_eq!(error, None, "100 bytes become less than what is let through");
             }
         });
-        assert!(heap.peak < 50 * (200_000 + CODEC), "{heap:?}");
+        let read = Config::default().limits.receive_buffer;
+        assert!(heap.peak < 50 * (150_000 + 2 * read + CODEC), "{heap:?}");
         let error = ends[0].receive(&bomb[100..], 100, false).err();
         assert_eq!(error, Some(ProtocolError::InflatesTooMuch));
     }
@@ -500,7 +501,9 @@ mod deflate {
             }
         });
         assert_eq!(end.events, 2000);
-        assert!(heap.peak <= 64 * 1024 + CODEC, "{heap:?}");
+        // Old and new storage; the new one has room for a step of inflating.
+        let most = 2 * config.limits.receive_buffer + 64 * 1024;
+        assert!(heap.peak <= most + CODEC, "{heap:?}");
     }
 
     #[test]

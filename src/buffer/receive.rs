@@ -33,6 +33,8 @@ pub struct ReceiveBuffer {
     missing: usize,
     /// Whether messages are inflated into the gap.
     is_inflating: bool,
+    /// Whether the last read took all the room there was.
+    was_filled: bool,
     capacity: usize,
     received: u64,
 }
@@ -40,6 +42,10 @@ pub struct ReceiveBuffer {
 impl ReceiveBuffer {
     /// The smallest capacity: a control frame with its header, and room to move.
     const MIN_CAPACITY: usize = 512;
+
+    /// The most bytes that one read takes of a large message: they are still in the cache when they are
+    /// unmasked.
+    const READ: usize = 256 * 1024;
 
     /// The most bytes that are inflated in one step.
     const INFLATE_STEP: usize = 16 * 1024;
@@ -52,6 +58,7 @@ impl ReceiveBuffer {
             unparsed: 0..0,
             missing: 0,
             is_inflating: false,
+            was_filled: false,
             capacity: capacity.max(Self::MIN_CAPACITY),
             received: 0,
         }
@@ -67,7 +74,19 @@ impl ReceiveBuffer {
         if self.storage.len() - self.unparsed.end < self.capacity.div_ceil(4) {
             self.make_room();
         }
-        &mut self.storage[self.unparsed.end..]
+        let room = self.room();
+        &mut self.storage[self.unparsed.end..][..room]
+    }
+
+    /// How much may be read at once. A large message is read up to its end: what follows it begins
+    /// anew, at the front, and is never moved.
+    fn room(&self) -> usize {
+        let most = if self.missing < self.capacity {
+            self.capacity.max(Self::READ)
+        } else {
+            self.missing.min(Self::READ)
+        };
+        most.min(self.storage.len() - self.unparsed.end)
     }
 
     /// Says that `n` bytes were read into [`spare`](Self::spare).
@@ -76,10 +95,9 @@ impl ReceiveBuffer {
     ///
     /// If `n` is larger than the spare place is.
     pub fn filled(&mut self, n: usize) {
-        assert!(
-            n <= self.storage.len() - self.unparsed.end,
-            "more was filled than there is room for"
-        );
+        let room = self.room();
+        assert!(n <= room, "more was filled than there is room for");
+        self.was_filled = n == room;
         self.unparsed.end += n;
         self.received += n as u64;
     }
@@ -146,6 +164,11 @@ impl ReceiveBuffer {
         }
         (self.kept, self.unparsed) = (0..0, 0..0);
         Some(core::mem::take(&mut self.storage))
+    }
+
+    /// Whether more is likely to be on its way than there was room for.
+    pub(crate) fn awaits_more(&self) -> bool {
+        self.was_filled
     }
 
     #[inline]

@@ -410,7 +410,11 @@ impl Incoming {
         self.ready = match by {
             Portion::Whole if last => Some(Ready::Message { is_text: self.is_text() }),
             Portion::Whole => {
-                self.check_text(rx)?;
+                // Within a frame nothing else can happen, so while more is to be read the check can wait until
+                // all is here and one pass is enough.
+                if is_whole || !rx.awaits_more() {
+                    self.check_text(rx)?;
+                }
                 None
             }
             Portion::Pieces => self.piece(last, rx)?,
