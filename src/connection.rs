@@ -183,7 +183,7 @@ impl Connection {
     ///
     /// The peer broke a rule; the same error comes again at every call. The Close frame that says
     /// so is due: write what [`poll_transmit`](Self::poll_transmit) queues.
-    #[inline]
+    #[inline(always)]
     pub fn next_event<'b>(
         &mut self,
         rx: &'b mut ReceiveBuffer,
@@ -243,7 +243,7 @@ impl Connection {
     ///
     /// [`SendError::Closing`], [`SendError::MessageUnfinished`] between fragments,
     /// [`SendError::QueueFull`], [`SendError::NoMaskingKey`].
-    #[inline]
+    #[inline(always)]
     pub fn send_text<'t, 'p>(
         &mut self,
         text: &'p str,
@@ -257,7 +257,7 @@ impl Connection {
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
-    #[inline]
+    #[inline(always)]
     pub fn send_binary<'t, 'p>(
         &mut self,
         bytes: &'p [u8],
@@ -271,7 +271,7 @@ impl Connection {
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
-    #[inline]
+    #[inline(always)]
     pub fn send<'t, 'p>(
         &mut self,
         message: impl Into<Payload<'p>>,

@@ -37,8 +37,9 @@ impl<S: Stream> Writer<S> {
             transmit.queue();
             return Ok(());
         }
-        if !self.io.takes_slices() {
-            transmit.join();
+        match self.io.takes_slices() {
+            true => transmit.join_short(),
+            false => transmit.join(),
         }
         // What the stream does not take at once is queued, and a deadline watches over it.
         while !transmit.is_empty() {

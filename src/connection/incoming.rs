@@ -146,7 +146,7 @@ impl Incoming {
     /// # Errors
     ///
     /// As of [`advance`](Self::advance).
-    #[inline]
+    #[inline(always)]
     pub fn next_event<'b>(
         &mut self,
         rx: &'b mut ReceiveBuffer,

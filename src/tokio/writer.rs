@@ -164,8 +164,9 @@ fn poll_write<W: AsyncWrite + Unpin>(
     mut transmit: Transmit<'_, '_>,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
-    if !io.is_write_vectored() {
-        transmit.join();
+    match io.is_write_vectored() {
+        true => transmit.join_short(),
+        false => transmit.join(),
     }
     while !transmit.is_empty() {
         let slices = transmit.slices();
