@@ -1,12 +1,14 @@
 //! The opening handshake over a stream.
 
+use std::boxed::Box;
 use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use ::tokio::time::timeout;
 
-use super::{Parts, WebSocket};
+use super::{Parts, WebSocket, pool};
 use crate::adapter::{Error, Result, head_buffer, masking_key, nonce, refuse};
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::config::Config;
@@ -30,7 +32,9 @@ pub async fn accept<S>(io: S, config: &Config) -> Result<WebSocket<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    Upgrade::receive(io, config).await?.accept(&Response::default()).await
+    // On the heap, for as long as it lasts: the task of a connection is as large as the largest of what
+    // it ever waits for, and most of its life is not spent on this.
+    Box::pin(async { Upgrade::receive(io, config).await?.accept(&Response::default()).await }).await
 }
 
 /// Asks for a WebSocket over a stream that is connected.
@@ -182,9 +186,8 @@ async fn within<T>(limit: Option<Duration>, work: impl Future<Output = Result<T>
 }
 
 async fn read<S: AsyncRead + Unpin>(io: &mut S, rx: &mut ReceiveBuffer) -> Result<usize> {
-    let n = io.read(rx.spare()).await?;
-    rx.filled(n);
-    Ok(n)
+    Ok(std::future::poll_fn(|cx| pool::poll_read(rx, |buf| Pin::new(&mut *io).poll_read(cx, buf)))
+        .await?)
 }
 
 async fn write<S: AsyncWrite + Unpin>(io: &mut S, tx: &mut SendBuffer) -> Result<()> {

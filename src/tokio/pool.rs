@@ -2,7 +2,11 @@
 //! needs few.
 
 use std::cell::RefCell;
+use std::io;
+use std::task::Poll;
 use std::vec::Vec;
+
+use ::tokio::io::ReadBuf;
 
 use crate::buffer::ReceiveBuffer;
 
@@ -18,8 +22,24 @@ std::thread_local! {
     static POOL: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Reads what fits; how many bytes that is. Nothing is held while there is nothing to read.
+pub(super) fn poll_read(
+    rx: &mut ReceiveBuffer,
+    poll_read: impl FnOnce(&mut ReadBuf<'_>) -> Poll<io::Result<()>>,
+) -> Poll<io::Result<usize>> {
+    attach(rx);
+    let mut buf = ReadBuf::new(rx.spare());
+    let polled = poll_read(&mut buf);
+    let n = buf.filled().len();
+    rx.filled(n);
+    if polled.is_pending() {
+        detach(rx);
+    }
+    polled.map_ok(|()| n)
+}
+
 /// Gives `rx` memory of the pool, if it has none.
-pub(super) fn attach(rx: &mut ReceiveBuffer) {
+fn attach(rx: &mut ReceiveBuffer) {
     if rx.is_detached()
         && let Some(storage) = POOL.with_borrow_mut(Vec::pop)
     {
@@ -28,7 +48,7 @@ pub(super) fn attach(rx: &mut ReceiveBuffer) {
 }
 
 /// Takes the memory of `rx` back, if it holds nothing.
-pub(super) fn detach(rx: &mut ReceiveBuffer) {
+fn detach(rx: &mut ReceiveBuffer) {
     if let Some(storage) = rx.detach()
         && storage.len() <= MAX_SIZE
     {

@@ -92,7 +92,7 @@ impl Reader {
                 }
                 _ => return self.poll_end(link, cx),
             }
-            match self.poll_fill(link, cx) {
+            match pool::poll_read(&mut self.rx, |buf| link.poll_read(cx, buf)) {
                 Poll::Ready(Ok(0)) => {
                     // The peer may still read; if not, writing fails soon enough.
                     ready!(self.poll_flush(link, cx));
@@ -127,23 +127,6 @@ impl Reader {
     fn poll_end<L: Link>(&mut self, link: &mut L, cx: &mut Context<'_>) -> Poll<Result<bool>> {
         ready!(poll_linger(&mut self.incoming, &mut self.timer, link, cx));
         Poll::Ready(self.incoming.handle_eof().map(|()| false).map_err(Into::into))
-    }
-
-    /// Reads what fits; nothing is held while there is nothing to read.
-    fn poll_fill<L: Link>(
-        &mut self,
-        link: &mut L,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
-        pool::attach(&mut self.rx);
-        let mut buf = ReadBuf::new(self.rx.spare());
-        let polled = link.poll_read(cx, &mut buf);
-        let n = buf.filled().len();
-        self.rx.filled(n);
-        if polled.is_pending() {
-            pool::detach(&mut self.rx);
-        }
-        polled.map_ok(|()| n)
     }
 
     /// Writes all that is queued. If it cannot be written, the next call tells.
