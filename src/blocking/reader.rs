@@ -93,6 +93,7 @@ impl Reader {
                 return self.end(link);
             }
             self.rx.shrink();
+            link.with_writer(|_, tx| tx.shrink());
             let read = link.read(self.rx.spare());
             match link.clock().pause(read) {
                 Ok(Some(0)) => return self.end(link),

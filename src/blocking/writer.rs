@@ -22,7 +22,7 @@ pub(super) struct Writer<S> {
 }
 
 impl<S: Stream> Writer<S> {
-    /// Encodes something and queues it, or writes it if `now`.
+    /// Encodes something and queues it, or writes it if `now` or if it is too much for the queue.
     pub(super) fn encode<'p>(
         &mut self,
         now: bool,
@@ -33,7 +33,7 @@ impl<S: Stream> Writer<S> {
     ) -> Result<()> {
         self.make_room()?;
         let mut transmit = encode(&mut self.outgoing, &mut self.tx)?;
-        if !now {
+        if !now && transmit.len() < self.outgoing.high_water() {
             transmit.queue();
             return Ok(());
         }

@@ -23,8 +23,8 @@ impl SendBuffer {
     /// What was sent is given up in portions of at least this many bytes: eight small pages.
     const SENT: usize = 32 * 1024;
 
-    /// A queue that runs empty keeps memory up to this size in bytes: what a busy socket takes at once.
-    const KEEP: usize = 256 * 1024;
+    /// What [`shrink`](Self::shrink) leaves, in bytes: what a busy socket takes at once.
+    const KEEP: usize = 64 * 1024;
 
     /// An empty queue.
     pub const fn new() -> Self {
@@ -56,9 +56,37 @@ impl SendBuffer {
 
     /// Gives the memory back if nothing is queued, as while a connection is idle.
     pub fn release(&mut self) {
-        if self.is_empty() {
-            (self.queue, self.start) = Default::default();
+        drop(self.detach());
+    }
+
+    /// Gives the memory back if nothing is queued and it is more than a few messages need, as after a
+    /// large one.
+    pub fn shrink(&mut self) {
+        if self.queue.capacity() > Self::KEEP {
+            self.release();
         }
+    }
+
+    /// Uses the memory of `storage` if it has none.
+    pub fn attach(&mut self, storage: Vec<u8>) {
+        if self.queue.capacity() == 0 {
+            self.queue = storage;
+            self.queue.clear();
+        }
+    }
+
+    /// Whether it has no memory at the moment.
+    pub fn is_detached(&self) -> bool {
+        self.queue.capacity() == 0
+    }
+
+    /// The memory, if nothing is queued: for [`attach`](Self::attach), here or in another queue.
+    pub fn detach(&mut self) -> Option<Vec<u8>> {
+        if !self.is_empty() || self.is_detached() {
+            return None;
+        }
+        self.start = 0;
+        Some(core::mem::take(&mut self.queue))
     }
 
     /// What is queued and then `tail`, which stays where it is as long as it can.
@@ -122,9 +150,6 @@ impl SendBuffer {
         if self.is_empty() {
             self.start = 0;
             self.queue.clear();
-            if self.queue.capacity() > Self::KEEP {
-                self.queue = Vec::new();
-            }
         } else if self.start >= self.queue.len() / 2 && self.start >= Self::SENT {
             // What was sent is at least as much as what moves, so every byte moves at most once.
             self.queue.copy_within(self.start.., 0);
@@ -215,6 +240,7 @@ impl Drop for Transmit<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
 
     #[test]
     fn any_sequence_of_short_writes_sends_queue_and_tail_once_and_in_order() {
@@ -252,9 +278,14 @@ mod tests {
     #[test]
     fn a_large_queue_gives_its_memory_back() {
         let mut tx = SendBuffer::new();
-        tx.push(&[1; 1_000_000]);
-        tx.transmit().consume(1_000_000);
-        assert_eq!(tx.queue.capacity(), 0);
+        for (len, kept) in [(1000, 1000), (1_000_000, 0)] {
+            tx.push(&vec![1; len]);
+            tx.shrink();
+            assert_eq!(tx.len(), len, "what is queued stays");
+            tx.transmit().consume(len);
+            tx.shrink();
+            assert_eq!(tx.queue.capacity().min(1000), kept);
+        }
     }
 
     #[test]

@@ -203,6 +203,11 @@ impl Outgoing {
         tx.len() >= self.high_water
     }
 
+    /// The high-water mark of the queue in bytes.
+    pub fn high_water(&self) -> usize {
+        self.high_water
+    }
+
     /// Takes over what has become due in the reading half: a pong, a Close.
     pub fn answer(&mut self, incoming: &mut Incoming) {
         self.reply.merge(incoming.reply_mut());

@@ -142,7 +142,7 @@ impl Reader {
         let received = Some(self.rx.received());
         let timer = &mut self.timer;
         link.with_writer(cx, |writer, cx| {
-            writer.tx.release();
+            pool::detach(&mut writer.tx);
             let seen = writer.traffic(received);
             timer.poll(&mut writer.outgoing, seen, cx)
         })

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use ::tokio::io::AsyncWrite;
 
+use super::pool;
 use super::timer::Timer;
 use crate::adapter::Result;
 use crate::buffer::{SendBuffer, Transmit};
@@ -48,8 +49,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         std::future::poll_fn(|cx| self.poll_flush(cx)).await
     }
 
-    /// Encodes something and, if `now`, writes what the stream takes at once; the rest is queued.
-    /// Waits while the queue is full.
+    /// Encodes something and, if `now` or if it is too much for the queue, writes what the stream takes
+    /// at once; the rest is queued. Waits while the queue is full.
     pub(super) fn poll_encode<'p>(
         &mut self,
         mut encode: impl for<'t> FnMut(
@@ -61,8 +62,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     ) -> Poll<Result<()>> {
         ready!(self.poll_room(cx))?;
         let Self { io, outgoing, tx, unflushed, .. } = self;
+        pool::attach(tx);
         let transmit = encode(outgoing, tx)?;
-        if now {
+        if now || transmit.len() >= outgoing.high_water() {
             *unflushed = true;
             let _: Poll<()> = poll_write(io, transmit, cx)?;
         } else {
