@@ -1,10 +1,11 @@
 //! What an application may choose, with defaults that are safe on the open internet.
 
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::deflate::Deflate;
 
-/// The settings of a connection.
+/// The settings of a connection, or of many, which then share them in an `Arc`.
 ///
 /// ```
 /// let mut config = sotong::Config::default();
@@ -21,6 +22,13 @@ pub struct Config {
     /// How to compress, if the peer agrees; `None` is not to compress. Without the feature `deflate`
     /// there is nothing else.
     pub deflate: Option<Deflate>,
+}
+
+/// A copy for one connection. Where there are many, let them share an `Arc<Config>`.
+impl From<&Config> for Arc<Config> {
+    fn from(config: &Config) -> Self {
+        Self::new(config.clone())
+    }
 }
 
 /// How much a peer may make us hold, and what happens beyond it.

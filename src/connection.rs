@@ -17,6 +17,7 @@ pub use incoming::Incoming;
 pub use outgoing::Outgoing;
 pub use prepared::Prepared;
 
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::buffer::{ReceiveBuffer, SendBuffer, Transmit};
@@ -121,18 +122,31 @@ pub struct Connection {
 
 impl Connection {
     /// A client's end, when the opening handshake is done and has agreed on this.
-    pub fn client(config: &Config, agreed: Agreed, masking_keys: MaskingKeys) -> Self {
-        Self::new(Role::Client, Some(masking_keys), config, agreed)
+    ///
+    /// Connections share an `Arc<Config>`; from a `&Config` each takes a copy.
+    pub fn client(
+        config: impl Into<Arc<Config>>,
+        agreed: Agreed,
+        masking_keys: MaskingKeys,
+    ) -> Self {
+        Self::new(Role::Client, Some(masking_keys), config.into(), agreed)
     }
 
     /// A server's end, when the opening handshake is done and has agreed on this.
-    pub fn server(config: &Config, agreed: Agreed) -> Self {
-        Self::new(Role::Server, None, config, agreed)
+    ///
+    /// Connections share an `Arc<Config>`; from a `&Config` each takes a copy.
+    pub fn server(config: impl Into<Arc<Config>>, agreed: Agreed) -> Self {
+        Self::new(Role::Server, None, config.into(), agreed)
     }
 
-    fn new(role: Role, masking_keys: Option<MaskingKeys>, config: &Config, agreed: Agreed) -> Self {
-        let (compressor, decompressor) = codec(role, config, agreed);
-        let incoming = Incoming::new(role, &config.limits, decompressor);
+    fn new(
+        role: Role,
+        masking_keys: Option<MaskingKeys>,
+        config: Arc<Config>,
+        agreed: Agreed,
+    ) -> Self {
+        let (compressor, decompressor) = codec(role, &config, agreed);
+        let incoming = Incoming::new(role, Arc::clone(&config), decompressor);
         let outgoing = Outgoing::new(masking_keys, config, agreed, compressor);
         Self { incoming, outgoing }
     }

@@ -4,6 +4,7 @@
 //! to wait ([`Timing::poll`]) and when a deadline has passed ([`Timing::handle`]). All that
 //! happened in between is read off counters, so nothing on the way of a message asks for the time.
 
+use core::num::NonZeroU64;
 use core::time::Duration;
 
 use crate::config::Timeouts;
@@ -21,41 +22,36 @@ pub struct Traffic {
     pub queued: bool,
 }
 
-#[derive(Debug)]
+/// What the deadlines are counted from.
+#[derive(Debug, Default)]
 pub(crate) struct Timing {
-    timeouts: Timeouts,
     received: u64,
     /// When bytes last came.
-    heard: Option<Duration>,
+    heard: Option<Moment>,
     /// When a ping went out, if nothing has come since.
-    pinged: Option<Duration>,
+    pinged: Option<Moment>,
     sent: u64,
     /// Since when bytes are queued and none goes out.
-    stalled: Option<Duration>,
-    closing: Option<Duration>,
+    stalled: Option<Moment>,
+    closing: Option<Moment>,
 }
 
+/// A time since the epoch: nanoseconds and one, so that there is room for none. Many connections
+/// have a few of these and nothing else to do.
+#[derive(Clone, Copy, Debug)]
+struct Moment(NonZeroU64);
+
 impl Timing {
-    pub(crate) fn new(timeouts: &Timeouts) -> Self {
-        Self {
-            timeouts: timeouts.clone(),
-            received: 0,
-            heard: None,
-            pinged: None,
-            sent: 0,
-            stalled: None,
-            closing: None,
-        }
-    }
-
-    pub(crate) fn timeouts(&self) -> &Timeouts {
-        &self.timeouts
-    }
-
     /// The time at which to call [`handle`](Self::handle), if nothing happens until then.
-    pub(crate) fn poll(&mut self, now: Duration, seen: Traffic, closing: bool) -> Option<Duration> {
+    pub(crate) fn poll(
+        &mut self,
+        timeouts: &Timeouts,
+        now: Duration,
+        seen: Traffic,
+        closing: bool,
+    ) -> Option<Duration> {
         self.observe(now, seen, closing);
-        let Timeouts { keepalive, pong, close, send, .. } = self.timeouts;
+        let Timeouts { keepalive, pong, close, send, .. } = *timeouts;
         let stalled = deadline(self.stalled, send);
         let other = match (self.closing, self.pinged) {
             (Some(since), _) => deadline(Some(since), close),
@@ -73,12 +69,13 @@ impl Timing {
     /// The deadline that has passed.
     pub(crate) fn handle(
         &mut self,
+        timeouts: &Timeouts,
         now: Duration,
         seen: Traffic,
         closing: bool,
     ) -> Result<bool, TimedOut> {
         self.observe(now, seen, closing);
-        let Timeouts { keepalive, pong, close, send, .. } = self.timeouts;
+        let Timeouts { keepalive, pong, close, send, .. } = *timeouts;
         let passed = |since, after| deadline(since, after).is_some_and(|deadline| deadline <= now);
         if passed(self.closing, close) {
             return Err(TimedOut::Close);
@@ -94,12 +91,13 @@ impl Timing {
         }
         let ping = passed(self.heard, keepalive);
         if ping {
-            self.pinged = Some(now);
+            self.pinged = Some(Moment::at(now));
         }
         Ok(ping)
     }
 
     fn observe(&mut self, now: Duration, seen: Traffic, closing: bool) {
+        let now = Moment::at(now);
         if let Some(received) = seen.received
             && (self.received != received || self.heard.is_none())
         {
@@ -121,15 +119,27 @@ impl Timing {
         }
     }
 
-    fn hear(&mut self, now: Duration) {
+    fn hear(&mut self, now: Moment) {
         self.heard = Some(now);
         self.pinged = None;
     }
 }
 
+impl Moment {
+    /// The time, or the last one that can be told, 584 years after the epoch.
+    fn at(now: Duration) -> Self {
+        let nanos = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        Self(NonZeroU64::MIN.saturating_add(nanos))
+    }
+
+    fn since_epoch(self) -> Duration {
+        Duration::from_nanos(self.0.get() - 1)
+    }
+}
+
 /// A time so far away that it never comes is no deadline.
-fn deadline(since: Option<Duration>, after: Option<Duration>) -> Option<Duration> {
-    since?.checked_add(after?)
+fn deadline(since: Option<Moment>, after: Option<Duration>) -> Option<Duration> {
+    since?.since_epoch().checked_add(after?)
 }
 
 #[cfg(test)]
@@ -142,8 +152,26 @@ mod tests {
         Duration::from_secs(n)
     }
 
-    fn timing() -> Timing {
-        Timing::new(&Timeouts::default())
+    /// What is timed, and the timeouts.
+    struct Timed(Timing, Timeouts);
+
+    impl Timed {
+        fn poll(&mut self, now: Duration, seen: Traffic, closing: bool) -> Option<Duration> {
+            self.0.poll(&self.1, now, seen, closing)
+        }
+
+        fn handle(
+            &mut self,
+            now: Duration,
+            seen: Traffic,
+            closing: bool,
+        ) -> Result<bool, TimedOut> {
+            self.0.handle(&self.1, now, seen, closing)
+        }
+    }
+
+    fn timing() -> Timed {
+        Timed(Timing::default(), Timeouts::default())
     }
 
     #[test]
@@ -220,7 +248,7 @@ mod tests {
     fn without_timeouts_there_is_nothing_to_wait_for() {
         let mut timeouts = Timeouts::default();
         (timeouts.keepalive, timeouts.close, timeouts.send) = (None, None, Some(Duration::MAX));
-        let mut timing = Timing::new(&timeouts);
+        let mut timing = Timed(Timing::default(), timeouts);
         let all = Traffic { received: Some(1), sent: 1, queued: true };
         assert_eq!(timing.poll(secs(1), all, true), None);
         assert_eq!(timing.handle(secs(1_000_000), all, true), Ok(false));

@@ -7,13 +7,14 @@
 mod inflate;
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 use super::Role;
 use super::event::{Chunk, Event};
 use super::reply::{Ending, Reply};
 use crate::buffer::ReceiveBuffer;
 use crate::close::CloseFrame;
-use crate::config::Limits;
+use crate::config::{Config, Limits};
 use crate::deflate::Decompressor;
 use crate::error::ProtocolError;
 use crate::frame::{FirstTwo, FrameHeader, Opcode, RSV1, SingleFrame};
@@ -29,10 +30,7 @@ use crate::utf8;
 #[derive(Debug)]
 pub struct Incoming {
     role: Role,
-    max_message: u64,
-    max_frame: u64,
-    max_fragments: u32,
-    max_inflation: u32,
+    config: Arc<Config>,
     /// There if compression was agreed on.
     decompressor: Option<Box<Decompressor>>,
     stage: Stage,
@@ -97,13 +95,10 @@ enum Portion {
 }
 
 impl Incoming {
-    pub(crate) fn new(role: Role, limits: &Limits, decompressor: Option<Decompressor>) -> Self {
+    pub(crate) fn new(role: Role, config: Arc<Config>, decompressor: Option<Decompressor>) -> Self {
         Self {
             role,
-            max_message: limits.message,
-            max_frame: limits.frame,
-            max_fragments: limits.fragments.max(1),
-            max_inflation: limits.inflation,
+            config,
             decompressor: decompressor.map(Box::new),
             stage: Stage::Header,
             message: None,
@@ -280,8 +275,9 @@ impl Incoming {
         }
         let Some(single) = SingleFrame::decode(rx.unparsed()) else { return false };
         let SingleFrame { is_text, masking_key, header_len, payload_len } = single;
+        let Limits { message, frame, .. } = self.config.limits;
         let is_masked_as_due = masking_key.is_some() == (self.role == Role::Server);
-        if !is_masked_as_due || payload_len as u64 > self.max_message.min(self.max_frame) {
+        if !is_masked_as_due || payload_len as u64 > message.min(frame) {
             return false;
         }
         rx.skip(header_len);
@@ -333,6 +329,7 @@ impl Incoming {
 
     /// Counts a data frame against the limits.
     fn open_or_continue(&mut self, header: &FrameHeader) -> Result<(), ProtocolError> {
+        let limits = &self.config.limits;
         let message = self.message.get_or_insert(Message {
             is_text: header.opcode == Opcode::Text,
             is_compressed: header.reserved == RSV1,
@@ -349,13 +346,13 @@ impl Incoming {
             true => limit.saturating_add(limit / 8).saturating_add(64 * u64::from(frames)),
             false => limit,
         };
-        if header.payload_len > with_slack(self.max_frame, 1) {
+        if header.payload_len > with_slack(limits.frame, 1) {
             return Err(ProtocolError::FrameTooBig);
         }
-        if message.announced > with_slack(self.max_message, message.fragments) {
+        if message.announced > with_slack(limits.message, message.fragments) {
             return Err(ProtocolError::MessageTooBig);
         }
-        if message.fragments > self.max_fragments {
+        if message.fragments > limits.fragments.max(1) {
             return Err(ProtocolError::TooManyFragments);
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! costs three times as much as all that is done to send a short message.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::event::Payload;
@@ -29,7 +30,7 @@ use crate::timing::{Timing, Traffic};
 pub struct Outgoing {
     /// Where a client's keys come from; a server masks nothing.
     masking_keys: Option<MaskingKeys>,
-    high_water: usize,
+    config: Arc<Config>,
     agreed: Agreed,
     /// There if compression was agreed on.
     compressor: Option<Box<Compressor>>,
@@ -53,21 +54,21 @@ struct Open {
 impl Outgoing {
     pub(crate) fn new(
         masking_keys: Option<MaskingKeys>,
-        config: &Config,
+        config: Arc<Config>,
         agreed: Agreed,
         compressor: Option<Compressor>,
     ) -> Self {
         Self {
             masking_keys,
+            config,
             agreed,
             compressor: compressor.map(Box::new),
-            high_water: config.limits.send_queue.max(1),
             open: None,
             reply: Reply::default(),
             keepalive_due: false,
             close_sent: false,
             ended: false,
-            timing: Timing::new(&config.timeouts),
+            timing: Timing::default(),
         }
     }
 
@@ -200,12 +201,12 @@ impl Outgoing {
     /// Whether the queue stands at its high-water mark, so that sending would be
     /// [`SendError::QueueFull`].
     pub fn is_full(&self, tx: &SendBuffer) -> bool {
-        tx.len() >= self.high_water
+        tx.len() >= self.high_water()
     }
 
     /// The high-water mark of the queue in bytes.
     pub fn high_water(&self) -> usize {
-        self.high_water
+        self.config.limits.send_queue.max(1)
     }
 
     /// Takes over what has become due in the reading half: a pong, a Close.
@@ -279,7 +280,7 @@ impl Outgoing {
             return None;
         }
         let closing = self.is_closing();
-        self.timing.poll(now, seen, closing)
+        self.timing.poll(&self.config.timeouts, now, seen, closing)
     }
 
     /// As [`Connection::handle_timeout`](crate::Connection::handle_timeout), from what the caller has
@@ -290,7 +291,7 @@ impl Outgoing {
     /// As there.
     pub fn handle_timeout(&mut self, now: Duration, seen: Traffic) -> Result<(), TimedOut> {
         let closing = self.is_closing();
-        match self.timing.handle(now, seen, closing) {
+        match self.timing.handle(&self.config.timeouts, now, seen, closing) {
             Ok(ping) => {
                 self.keepalive_due |= ping;
                 Ok(())
@@ -307,11 +308,11 @@ impl Outgoing {
     /// Forgets all times: the caller's epoch is another one from now on.
     #[cfg(feature = "std")]
     pub(super) fn restart_clock(&mut self) {
-        self.timing = Timing::new(self.timing.timeouts());
+        self.timing = Timing::default();
     }
 
     pub(super) fn timeouts(&self) -> &Timeouts {
-        self.timing.timeouts()
+        &self.config.timeouts
     }
 
     pub(super) fn role(&self) -> Role {

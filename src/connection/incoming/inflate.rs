@@ -58,10 +58,11 @@ impl Incoming {
         else {
             return Ok(true);
         };
-        let inflation = message.announced.saturating_mul(u64::from(self.max_inflation));
+        let limits = &self.config.limits;
+        let inflation = message.announced.saturating_mul(u64::from(limits.inflation));
         let inflation = inflation.max(Self::INFLATION_FREE);
         // One byte more than is allowed tells that there is too much.
-        let most = self.max_message.min(inflation) - message.inflated;
+        let most = limits.message.min(inflation) - message.inflated;
         let most = usize::try_from(most).unwrap_or(usize::MAX).saturating_add(1).min(room);
         let (input, output) = rx.inflate_room(frame.unmasked, most);
         let (taken, made, is_over) = if is_last {
@@ -75,7 +76,7 @@ impl Incoming {
         frame.unmasked -= taken;
         rx.keep_inflated(taken, made);
         message.inflated += made as u64;
-        if message.inflated > self.max_message {
+        if message.inflated > limits.message {
             return Err(ProtocolError::MessageTooBig);
         }
         if message.inflated > inflation {
