@@ -68,8 +68,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// A connection whose handshake was done elsewhere, or one that was taken apart.
     pub fn from_parts(parts: Parts<S>) -> Self {
         let (incoming, outgoing) = parts.connection.split();
-        let timer = Timer::new();
-        let writer = Writer::new(parts.io, outgoing, parts.tx, timer.twin());
+        let writer = Writer::new(parts.io, outgoing, parts.tx);
+        let timer = Timer::default();
         let reader = Reader { incoming, rx: parts.rx, timer, has_told_error: false };
         Self { reader, writer }
     }

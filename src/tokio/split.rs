@@ -36,9 +36,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
     fn split(self) -> (ReadHalf<S>, Writer<WriteHalf<S>>) {
-        let Self { io, outgoing, tx, timer, .. } = self;
+        let Self { io, outgoing, tx, .. } = self;
         let (read, write) = ::tokio::io::split(io);
-        (read, Writer::new(write, outgoing, tx, timer))
+        (read, Writer::new(write, outgoing, tx))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::boxed::Box;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,25 +14,18 @@ use crate::connection::Outgoing;
 use crate::timing::Traffic;
 
 /// The deadlines of a connection.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Timer {
-    epoch: Instant,
     /// Set to some deadline of before: a later one is not worth to set it anew.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
-impl Timer {
-    pub(super) fn new() -> Self {
-        Self { epoch: Instant::now(), sleep: None }
-    }
+/// The epoch of all connections; a clock that tokio has paused may be a little behind it.
+static EPOCH: OnceLock<std::time::Instant> = OnceLock::new();
 
+impl Timer {
     /// The steps in which tokio's timers go.
     const GRANULE: Duration = Duration::from_millis(1);
-
-    /// Another one of the same epoch.
-    pub(super) fn twin(&self) -> Self {
-        Self { epoch: self.epoch, sleep: None }
-    }
 
     /// Ready when a deadline has passed and something was done because of it.
     ///
@@ -43,15 +37,16 @@ impl Timer {
         seen: Traffic,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
+        let epoch = Instant::from_std(*EPOCH.get_or_init(std::time::Instant::now));
         loop {
-            let now = self.epoch.elapsed();
+            let clock = Instant::now();
+            let now = clock.duration_since(epoch);
             let deadline = outgoing.poll_timeout(now, seen);
             // A time so far away that it cannot be told never comes.
-            let Some(deadline) = deadline.and_then(|deadline| self.epoch.checked_add(deadline))
-            else {
+            let Some(deadline) = deadline.and_then(|deadline| epoch.checked_add(deadline)) else {
                 return Poll::Pending;
             };
-            let earliest = Instant::now() + Self::GRANULE;
+            let earliest = clock + Self::GRANULE;
             let sleep =
                 self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline.max(earliest))));
             if sleep.is_elapsed() && sleep.deadline() >= deadline {

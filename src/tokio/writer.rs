@@ -27,9 +27,9 @@ pub(super) struct Writer<W> {
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
-    pub(super) fn new(io: W, outgoing: Outgoing, tx: SendBuffer, timer: Timer) -> Self {
+    pub(super) fn new(io: W, outgoing: Outgoing, tx: SendBuffer) -> Self {
         // A stream that was used before may hold something back.
-        Self { io, outgoing, tx, timer, unflushed: true, shut_down: false }
+        Self { io, outgoing, tx, timer: Timer::default(), unflushed: true, shut_down: false }
     }
 
     /// Encodes something, and writes it if `now`.
