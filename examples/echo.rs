@@ -6,6 +6,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use sotong::{Config, Deflate, Event, Result, blocking, tokio as asynchronous};
 
@@ -27,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     };
     if options.blocking {
-        return serve_blocking(&options);
+        return serve_blocking(options);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(options))
@@ -38,22 +39,23 @@ async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         .await
         .map_err(|error| format!("{}: {error}", options.listen))?;
     ready(listener.local_addr()?)?;
+    let config = Arc::new(options.config);
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
             // Out of descriptors, most likely; connections that end give some back.
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             continue;
         };
-        let config = options.config.clone();
+        let config = Arc::clone(&config);
         tokio::spawn(async move {
-            if let Err(error) = echo(stream, &config).await {
+            if let Err(error) = echo(stream, config).await {
                 eprintln!("{peer}: {error}");
             }
         });
     }
 }
 
-async fn echo(stream: tokio::net::TcpStream, config: &Config) -> Result<()> {
+async fn echo(stream: tokio::net::TcpStream, config: Arc<Config>) -> Result<()> {
     stream.set_nodelay(true)?;
     let mut ws = asynchronous::accept(stream, config).await?;
     while let Some((event, mut reply)) = ws.recv_reply().await? {
@@ -66,25 +68,26 @@ async fn echo(stream: tokio::net::TcpStream, config: &Config) -> Result<()> {
     Ok(())
 }
 
-fn serve_blocking(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
+fn serve_blocking(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let listener = std::net::TcpListener::bind(&options.listen)
         .map_err(|error| format!("{}: {error}", options.listen))?;
     ready(listener.local_addr()?)?;
+    let config = Arc::new(options.config);
     loop {
         let Ok((stream, peer)) = listener.accept() else {
             std::thread::sleep(std::time::Duration::from_millis(50));
             continue;
         };
-        let config = options.config.clone();
+        let config = Arc::clone(&config);
         std::thread::spawn(move || {
-            if let Err(error) = echo_blocking(stream, &config) {
+            if let Err(error) = echo_blocking(stream, config) {
                 eprintln!("{peer}: {error}");
             }
         });
     }
 }
 
-fn echo_blocking(stream: std::net::TcpStream, config: &Config) -> Result<()> {
+fn echo_blocking(stream: std::net::TcpStream, config: Arc<Config>) -> Result<()> {
     let mut ws = blocking::accept(stream, config)?;
     while let Some((event, mut reply)) = ws.recv_reply()? {
         match event {

@@ -43,16 +43,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Without context takeover, as it is by default, a guest who is silent costs no memory for it, and
     // what is said to all is compressed once.
     config.deflate = Some(Deflate::default());
-    let room = Arc::new(Room::default());
+    let (config, room) = (Arc::new(config), Arc::new(Room::default()));
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
             // Out of descriptors, most likely; guests who leave give some back.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let (room, config) = (room.clone(), config.clone());
+        let (room, config) = (Arc::clone(&room), Arc::clone(&config));
         tokio::spawn(async move {
-            match serve(stream, &room, &config).await {
+            match serve(stream, &room, config).await {
                 Err(error) if !error.is_abrupt_close() => eprintln!("{peer}: {error}"),
                 _ => {}
             }
@@ -61,7 +61,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Answers one request: with the page, with the chat, or with a refusal.
-async fn serve(stream: TcpStream, room: &Arc<Room>, config: &Config) -> sotong::Result<()> {
+async fn serve(stream: TcpStream, room: &Arc<Room>, config: Arc<Config>) -> sotong::Result<()> {
     stream.set_nodelay(true)?;
     let upgrade = Upgrade::receive(stream, config).await?;
     let request = upgrade.request();

@@ -1,5 +1,6 @@
 //! The opening handshake over a stream.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::reader::Clock;
@@ -21,7 +22,7 @@ use crate::handshake::server::{self, Request, Response};
 /// # Errors
 ///
 /// What came was no request for a WebSocket, and was refused; the stream failed; it took too long.
-pub fn accept<S: Stream>(io: S, config: &Config) -> Result<WebSocket<S>> {
+pub fn accept<S: Stream>(io: S, config: impl Into<Arc<Config>>) -> Result<WebSocket<S>> {
     Upgrade::receive(io, config)?.accept(&Response::default())
 }
 
@@ -34,11 +35,13 @@ pub fn accept<S: Stream>(io: S, config: &Config) -> Result<WebSocket<S>> {
 pub fn connect<S: Stream>(
     io: S,
     request: &client::Request<'_>,
-    config: &Config,
+    config: impl Into<Arc<Config>>,
 ) -> Result<(WebSocket<S>, client::Response)> {
+    let config = config.into();
     let mut tx = SendBuffer::new();
-    let mut handshake = client::Handshake::start(request, config, nonce()?, masking_key, &mut tx)?;
-    let mut opening = Opening::start(io, config)?;
+    let mut handshake =
+        client::Handshake::start(request, Arc::clone(&config), nonce()?, masking_key, &mut tx)?;
+    let mut opening = Opening::start(io, &config)?;
     opening.write(&mut tx)?;
     let outcome = loop {
         if let Some(outcome) = handshake.receive(&mut opening.rx)? {
@@ -59,7 +62,7 @@ pub fn connect<S: Stream>(
 pub struct Upgrade<S> {
     opening: Opening<S>,
     request: Request,
-    config: Config,
+    config: Arc<Config>,
 }
 
 impl<S: Stream> Upgrade<S> {
@@ -72,14 +75,15 @@ impl<S: Stream> Upgrade<S> {
     ///
     /// What came is not HTTP, and was refused; the stream failed; it took too long and was answered
     /// with 408.
-    pub fn receive(io: S, config: &Config) -> Result<Self> {
-        let mut opening = Opening::start(io, config)?;
-        match opening.read_request(config) {
-            Ok(request) => Ok(Self { opening, request, config: config.clone() }),
+    pub fn receive(io: S, config: impl Into<Arc<Config>>) -> Result<Self> {
+        let config = config.into();
+        let mut opening = Opening::start(io, &config)?;
+        match opening.read_request(&config) {
+            Ok(request) => Ok(Self { opening, request, config }),
             Err(error) => {
                 let mut tx = SendBuffer::new();
                 refuse(&error, &mut tx);
-                opening.last_words(tx, config).ok(); // the cause is what matters
+                opening.last_words(tx, &config).ok(); // the cause is what matters
                 Err(error)
             }
         }
@@ -103,7 +107,7 @@ impl<S: Stream> Upgrade<S> {
     /// client got a 500; the stream failed; it took too long.
     pub fn accept(mut self, response: &Response<'_>) -> Result<WebSocket<S>> {
         let mut tx = SendBuffer::new();
-        match self.request.accept(response, &self.config, &mut tx) {
+        match self.request.accept(response, Arc::clone(&self.config), &mut tx) {
             Ok(connection) => {
                 self.opening.deadline_from_now(self.config.timeouts.handshake);
                 self.opening.write(&mut tx)?;

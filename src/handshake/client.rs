@@ -25,6 +25,7 @@
 //! ```
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -129,7 +130,7 @@ impl Response {
 /// A handshake under way.
 #[derive(Debug)]
 pub struct Handshake {
-    config: Config,
+    config: Arc<Config>,
     keys: MaskingKeys,
     accept: [u8; 28],
     /// The subprotocols that were offered, each on a line.
@@ -153,12 +154,13 @@ impl Handshake {
     /// [`HandshakeError::ReservedHeader`] for a request that must not be sent. Nothing was queued.
     pub fn start(
         request: &Request<'_>,
-        config: &Config,
+        config: impl Into<Arc<Config>>,
         nonce: [u8; 16],
         keys: MaskingKeys,
         tx: &mut SendBuffer,
     ) -> Result<Self, HandshakeError> {
         request.check()?;
+        let config = config.into();
         let mut key = [0; 24];
         BASE64.encode_slice(nonce, &mut key).expect("16 bytes make 24 in base64");
         push_all(&["GET ", request.target, " HTTP/1.1\r\nHost: ", request.host, "\r\n"], tx);
@@ -178,11 +180,11 @@ impl Handshake {
         push_headers(request.headers, tx);
         tx.push(b"\r\n");
         Ok(Self {
-            config: config.clone(),
             keys,
             accept: accept_bytes(&key),
             offered: request.subprotocols.join("\n"),
             search: HeadSearch::new(&config.limits),
+            config,
             interim: 0,
             refusal: None,
         })
@@ -205,7 +207,7 @@ impl Handshake {
                     verdict.and_then(|seen| self.check_open(&response, &seen))?;
                     let agreed = self.agree(&response)?;
                     rx.skip(len);
-                    let conn = Connection::client(&self.config, agreed, self.keys);
+                    let conn = Connection::client(Arc::clone(&self.config), agreed, self.keys);
                     return Ok(Some(Outcome::Open(conn, response)));
                 }
                 100..=199 => {

@@ -24,6 +24,7 @@
 //! ```
 
 use alloc::string::ToString;
+use alloc::sync::Arc;
 use alloc::vec;
 
 use base64::Engine;
@@ -171,9 +172,10 @@ impl Request {
     pub fn accept(
         &self,
         response: &Response<'_>,
-        config: &Config,
+        config: impl Into<Arc<Config>>,
         tx: &mut SendBuffer,
     ) -> Result<Connection, HandshakeError> {
+        let config = config.into();
         self.upgrade?;
         check_headers(response.headers)?;
         if let Some(chosen) = response.subprotocol

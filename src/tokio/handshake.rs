@@ -3,6 +3,7 @@
 use std::boxed::Box;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -28,10 +29,11 @@ use crate::handshake::server::{self, Request, Response};
 /// # Cancel safety
 ///
 /// None: the stream is lost with the future.
-pub async fn accept<S>(io: S, config: &Config) -> Result<WebSocket<S>>
+pub async fn accept<S>(io: S, config: impl Into<Arc<Config>>) -> Result<WebSocket<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let config = config.into();
     // On the heap, for as long as it lasts: the task of a connection is as large as the largest of what
     // it ever waits for, and most of its life is not spent on this.
     Box::pin(async { Upgrade::receive(io, config).await?.accept(&Response::default()).await }).await
@@ -50,15 +52,17 @@ where
 pub async fn connect<S>(
     mut io: S,
     request: &client::Request<'_>,
-    config: &Config,
+    config: impl Into<Arc<Config>>,
 ) -> Result<(WebSocket<S>, client::Response)>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let config = config.into();
     let mut tx = SendBuffer::new();
-    let mut rx = head_buffer(config);
+    let mut rx = head_buffer(&config);
+    let limit = config.timeouts.handshake;
     let mut handshake = client::Handshake::start(request, config, nonce()?, masking_key, &mut tx)?;
-    let outcome = within(config.timeouts.handshake, async {
+    let outcome = within(limit, async {
         write(&mut io, &mut tx).await?;
         loop {
             if let Some(outcome) = handshake.receive(&mut rx)? {
@@ -83,7 +87,7 @@ pub struct Upgrade<S> {
     io: S,
     request: Request,
     rx: ReceiveBuffer,
-    config: Config,
+    config: Arc<Config>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
@@ -100,9 +104,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     /// # Cancel safety
     ///
     /// None: the stream is lost with the future.
-    pub async fn receive(mut io: S, config: &Config) -> Result<Self> {
-        let mut rx = head_buffer(config);
-        let mut handshake = server::Handshake::new(config);
+    pub async fn receive(mut io: S, config: impl Into<Arc<Config>>) -> Result<Self> {
+        let config = config.into();
+        let mut rx = head_buffer(&config);
+        let mut handshake = server::Handshake::new(&config);
         let received = within(config.timeouts.handshake, async {
             loop {
                 if let Some(request) = handshake.receive(&mut rx)? {
@@ -114,11 +119,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
             }
         });
         match received.await {
-            Ok(request) => Ok(Self { io, request, rx, config: config.clone() }),
+            Ok(request) => Ok(Self { io, request, rx, config }),
             Err(error) => {
                 let mut tx = SendBuffer::new();
                 refuse(&error, &mut tx);
-                finish(io, tx, config).await.ok(); // the cause is what matters
+                finish(io, tx, &config).await.ok(); // the cause is what matters
                 Err(error)
             }
         }
@@ -146,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     /// None: the stream is lost with the future.
     pub async fn accept(mut self, response: &Response<'_>) -> Result<WebSocket<S>> {
         let mut tx = SendBuffer::new();
-        match self.request.accept(response, &self.config, &mut tx) {
+        match self.request.accept(response, Arc::clone(&self.config), &mut tx) {
             Ok(connection) => {
                 within(self.config.timeouts.handshake, write(&mut self.io, &mut tx)).await?;
                 Ok(WebSocket::from_parts(Parts { io: self.io, connection, rx: self.rx, tx }))
