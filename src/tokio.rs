@@ -153,8 +153,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     ///
     /// The message is queued whole or not at all; if it is, a later call writes it.
-    pub async fn send_text(&mut self, text: &str) -> Result<()> {
-        self.writer.encode(true, |outgoing, tx| outgoing.send(text, tx)).await
+    pub fn send_text(&mut self, text: &str) -> impl Future<Output = Result<()>> {
+        self.writer.encode(true, move |outgoing, tx| outgoing.send(text, tx))
     }
 
     /// Sends a binary message, and waits until the stream has taken it.
@@ -166,8 +166,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     ///
     /// The message is queued whole or not at all; if it is, a later call writes it.
-    pub async fn send_binary(&mut self, bytes: &[u8]) -> Result<()> {
-        self.writer.encode(true, |outgoing, tx| outgoing.send(bytes, tx)).await
+    pub fn send_binary(&mut self, bytes: &[u8]) -> impl Future<Output = Result<()>> {
+        self.writer.encode(true, move |outgoing, tx| outgoing.send(bytes, tx))
     }
 
     /// Sends a message, text or binary, and waits until the stream has taken it. Here is where to say
@@ -180,9 +180,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     ///
     /// The message is queued whole or not at all; if it is, a later call writes it.
-    pub async fn send_message<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
+    pub fn send_message<'p>(
+        &mut self,
+        message: impl Into<Payload<'p>>,
+    ) -> impl Future<Output = Result<()>> {
         let message = message.into();
-        self.writer.encode(true, |outgoing, tx| outgoing.send(message, tx)).await
+        self.writer.encode(true, move |outgoing, tx| outgoing.send(message, tx))
     }
 
     /// Sends a message that was encoded before, and waits until the stream has taken it.
@@ -194,8 +197,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     ///
     /// The message is queued whole or not at all; if it is, a later call writes it.
-    pub async fn send_prepared(&mut self, message: &Prepared) -> Result<()> {
-        self.writer.encode(true, |outgoing, tx| outgoing.send_prepared(message, tx)).await
+    pub fn send_prepared(&mut self, message: &Prepared) -> impl Future<Output = Result<()>> {
+        self.writer.encode(true, move |outgoing, tx| outgoing.send_prepared(message, tx))
     }
 
     /// Queues a text message; [`flush`](Self::flush) or [`recv`](Self::recv) writes it, with
@@ -208,8 +211,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     ///
     /// The message is queued whole or not at all; if it is, a later call writes it.
-    pub async fn feed_text(&mut self, text: &str) -> Result<()> {
-        self.writer.encode(false, |outgoing, tx| outgoing.send(text, tx)).await
+    pub fn feed_text(&mut self, text: &str) -> impl Future<Output = Result<()>> {
+        self.writer.encode(false, move |outgoing, tx| outgoing.send(text, tx))
     }
 
     /// Queues a binary message, as [`feed_text`](Self::feed_text).
@@ -221,8 +224,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     ///
     /// The message is queued whole or not at all; if it is, a later call writes it.
-    pub async fn feed_binary(&mut self, bytes: &[u8]) -> Result<()> {
-        self.writer.encode(false, |outgoing, tx| outgoing.send(bytes, tx)).await
+    pub fn feed_binary(&mut self, bytes: &[u8]) -> impl Future<Output = Result<()>> {
+        self.writer.encode(false, move |outgoing, tx| outgoing.send(bytes, tx))
     }
 
     /// Queues a message, text or binary, as [`feed_text`](Self::feed_text).
@@ -234,9 +237,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     ///
     /// The message is queued whole or not at all; if it is, a later call writes it.
-    pub async fn feed_message<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
+    pub fn feed_message<'p>(
+        &mut self,
+        message: impl Into<Payload<'p>>,
+    ) -> impl Future<Output = Result<()>> {
         let message = message.into();
-        self.writer.encode(false, |outgoing, tx| outgoing.send(message, tx)).await
+        self.writer.encode(false, move |outgoing, tx| outgoing.send(message, tx))
     }
 
     /// Queues a message that was encoded before, as [`feed_text`](Self::feed_text).
@@ -248,8 +254,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     ///
     /// The message is queued whole or not at all; if it is, a later call writes it.
-    pub async fn feed_prepared(&mut self, message: &Prepared) -> Result<()> {
-        self.writer.encode(false, |outgoing, tx| outgoing.send_prepared(message, tx)).await
+    pub fn feed_prepared(&mut self, message: &Prepared) -> impl Future<Output = Result<()>> {
+        self.writer.encode(false, move |outgoing, tx| outgoing.send_prepared(message, tx))
     }
 
     /// Sends a part of a message, text or binary; `fin` says that it is the last. All parts are of
@@ -262,13 +268,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     ///
     /// The part is queued whole or not at all.
-    pub async fn send_fragment<'p>(
+    pub fn send_fragment<'p>(
         &mut self,
         part: impl Into<Payload<'p>>,
         fin: bool,
-    ) -> Result<()> {
+    ) -> impl Future<Output = Result<()>> {
         let part = part.into();
-        self.writer.encode(true, |outgoing, tx| outgoing.send_fragment(part, fin, tx)).await
+        self.writer.encode(true, move |outgoing, tx| outgoing.send_fragment(part, fin, tx))
     }
 
     /// Sends a ping with at most 125 bytes; its pong comes as an event.
@@ -280,8 +286,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     ///
     /// The message is queued whole or not at all; if it is, a later call writes it.
-    pub async fn ping(&mut self, payload: &[u8]) -> Result<()> {
-        self.writer.encode(true, |outgoing, tx| outgoing.ping(payload, tx)).await
+    pub fn ping(&mut self, payload: &[u8]) -> impl Future<Output = Result<()>> {
+        self.writer.encode(true, move |outgoing, tx| outgoing.ping(payload, tx))
     }
 
     /// Sends a Close frame. What is still under way can be received, until `None` comes.
@@ -293,8 +299,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     ///
     /// The frame is queued whole or not at all; if it is, a later call writes it.
-    pub async fn send_close(&mut self, frame: Option<CloseFrame<'_>>) -> Result<()> {
-        self.writer.encode(true, |outgoing, tx| outgoing.close(frame, tx)).await
+    pub fn send_close(
+        &mut self,
+        frame: Option<CloseFrame<'_>>,
+    ) -> impl Future<Output = Result<()>> {
+        self.writer.encode(true, move |outgoing, tx| outgoing.close(frame, tx))
     }
 
     /// Writes all that is queued.
@@ -306,8 +315,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     ///
     /// What was not written stays queued.
-    pub async fn flush(&mut self) -> Result<()> {
-        self.writer.flush().await
+    pub fn flush(&mut self) -> impl Future<Output = Result<()>> {
+        self.writer.flush()
     }
 
     /// Closes the connection: sends a Close frame, drops messages that are still under way, and
@@ -370,9 +379,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Responder<'_, S> {
     /// # Cancel safety
     ///
     /// As of [`WebSocket::feed_text`].
-    pub async fn feed<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
+    pub fn feed<'p>(
+        &mut self,
+        message: impl Into<Payload<'p>>,
+    ) -> impl Future<Output = Result<()>> {
         let message = message.into();
-        self.writer.encode(false, |outgoing, tx| outgoing.send(message, tx)).await
+        self.writer.encode(false, move |outgoing, tx| outgoing.send(message, tx))
     }
 
     /// Sends a message.
@@ -384,8 +396,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Responder<'_, S> {
     /// # Cancel safety
     ///
     /// As of [`WebSocket::send_text`].
-    pub async fn send<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
+    pub fn send<'p>(
+        &mut self,
+        message: impl Into<Payload<'p>>,
+    ) -> impl Future<Output = Result<()>> {
         let message = message.into();
-        self.writer.encode(true, |outgoing, tx| outgoing.send(message, tx)).await
+        self.writer.encode(true, move |outgoing, tx| outgoing.send(message, tx))
     }
 }

@@ -4,6 +4,8 @@
 //! Everything here is a `poll_*` that keeps its state in the struct, so a caller that stops waiting
 //! loses nothing.
 
+use std::boxed::Box;
+use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, ready};
 
@@ -43,29 +45,25 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) async fn recv<L: Link>(&mut self, link: &mut L) -> Result<Option<Event<'_>>> {
-        if !self.wait(link, Incoming::advance).await? {
+        if !poll_fn(|cx| self.poll_advance(link, Incoming::advance, cx)).await? {
             return Ok(None);
         }
         let Self { incoming, rx, timer, .. } = self;
         match incoming.next_event(rx) {
             Ok(event) => Ok(event),
-            Err(error) => Err(fail(error, incoming, timer, link).await),
+            Err(error) => Err(Box::pin(fail(error, incoming, timer, link)).await),
         }
     }
 
     pub(super) async fn recv_chunk<L: Link>(&mut self, link: &mut L) -> Result<Option<Chunk<'_>>> {
-        if !self.wait(link, Incoming::advance_chunk).await? {
+        if !poll_fn(|cx| self.poll_advance(link, Incoming::advance_chunk, cx)).await? {
             return Ok(None);
         }
         let Self { incoming, rx, timer, .. } = self;
         match incoming.next_chunk(rx) {
             Ok(chunk) => Ok(chunk),
-            Err(error) => Err(fail(error, incoming, timer, link).await),
+            Err(error) => Err(Box::pin(fail(error, incoming, timer, link)).await),
         }
-    }
-
-    async fn wait<L: Link>(&mut self, link: &mut L, advance: Advance) -> Result<bool> {
-        std::future::poll_fn(|cx| self.poll_advance(link, advance, cx)).await
     }
 
     /// Ready with whether there is something to lend; `false` once the connection is closed.
@@ -156,7 +154,7 @@ async fn fail<L: Link>(
     timer: &mut Timer,
     link: &mut L,
 ) -> crate::Error {
-    std::future::poll_fn(|cx| poll_linger(incoming, timer, link, cx)).await;
+    poll_fn(|cx| poll_linger(incoming, timer, link, cx)).await;
     error.into()
 }
 

@@ -174,8 +174,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// # Cancel safety
     ///
     /// It is queued whole or not at all; if it is, a later call writes it.
-    pub async fn send_text(&mut self, text: &str) -> Result<()> {
-        self.encode(true, |outgoing, tx| outgoing.send(text, tx)).await
+    pub fn send_text(&mut self, text: &str) -> impl Future<Output = Result<()>> {
+        self.encode(true, move |outgoing, tx| outgoing.send(text, tx))
     }
 
     /// As [`WebSocket::send_binary`].
@@ -187,8 +187,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// # Cancel safety
     ///
     /// As of [`send_text`](Self::send_text).
-    pub async fn send_binary(&mut self, bytes: &[u8]) -> Result<()> {
-        self.encode(true, |outgoing, tx| outgoing.send(bytes, tx)).await
+    pub fn send_binary(&mut self, bytes: &[u8]) -> impl Future<Output = Result<()>> {
+        self.encode(true, move |outgoing, tx| outgoing.send(bytes, tx))
     }
 
     /// As [`WebSocket::send_message`].
@@ -200,9 +200,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// # Cancel safety
     ///
     /// As of [`send_text`](Self::send_text).
-    pub async fn send_message<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
+    pub fn send_message<'p>(
+        &mut self,
+        message: impl Into<Payload<'p>>,
+    ) -> impl Future<Output = Result<()>> {
         let message = message.into();
-        self.encode(true, |outgoing, tx| outgoing.send(message, tx)).await
+        self.encode(true, move |outgoing, tx| outgoing.send(message, tx))
     }
 
     /// As [`WebSocket::send_prepared`].
@@ -214,8 +217,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// # Cancel safety
     ///
     /// As of [`send_text`](Self::send_text).
-    pub async fn send_prepared(&mut self, message: &Prepared) -> Result<()> {
-        self.encode(true, |outgoing, tx| outgoing.send_prepared(message, tx)).await
+    pub fn send_prepared(&mut self, message: &Prepared) -> impl Future<Output = Result<()>> {
+        self.encode(true, move |outgoing, tx| outgoing.send_prepared(message, tx))
     }
 
     /// As [`WebSocket::send_fragment`].
@@ -227,13 +230,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// # Cancel safety
     ///
     /// As of [`send_text`](Self::send_text).
-    pub async fn send_fragment<'p>(
+    pub fn send_fragment<'p>(
         &mut self,
         part: impl Into<Payload<'p>>,
         fin: bool,
-    ) -> Result<()> {
+    ) -> impl Future<Output = Result<()>> {
         let part = part.into();
-        self.encode(true, |outgoing, tx| outgoing.send_fragment(part, fin, tx)).await
+        self.encode(true, move |outgoing, tx| outgoing.send_fragment(part, fin, tx))
     }
 
     /// As [`WebSocket::feed_text`].
@@ -245,8 +248,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// # Cancel safety
     ///
     /// As of [`send_text`](Self::send_text).
-    pub async fn feed_text(&mut self, text: &str) -> Result<()> {
-        self.encode(false, |outgoing, tx| outgoing.send(text, tx)).await
+    pub fn feed_text(&mut self, text: &str) -> impl Future<Output = Result<()>> {
+        self.encode(false, move |outgoing, tx| outgoing.send(text, tx))
     }
 
     /// As [`WebSocket::feed_binary`].
@@ -258,8 +261,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// # Cancel safety
     ///
     /// As of [`send_text`](Self::send_text).
-    pub async fn feed_binary(&mut self, bytes: &[u8]) -> Result<()> {
-        self.encode(false, |outgoing, tx| outgoing.send(bytes, tx)).await
+    pub fn feed_binary(&mut self, bytes: &[u8]) -> impl Future<Output = Result<()>> {
+        self.encode(false, move |outgoing, tx| outgoing.send(bytes, tx))
     }
 
     /// As [`WebSocket::feed_message`].
@@ -271,9 +274,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// # Cancel safety
     ///
     /// As of [`send_text`](Self::send_text).
-    pub async fn feed_message<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
+    pub fn feed_message<'p>(
+        &mut self,
+        message: impl Into<Payload<'p>>,
+    ) -> impl Future<Output = Result<()>> {
         let message = message.into();
-        self.encode(false, |outgoing, tx| outgoing.send(message, tx)).await
+        self.encode(false, move |outgoing, tx| outgoing.send(message, tx))
     }
 
     /// As [`WebSocket::feed_prepared`].
@@ -285,8 +291,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// # Cancel safety
     ///
     /// As of [`send_text`](Self::send_text).
-    pub async fn feed_prepared(&mut self, message: &Prepared) -> Result<()> {
-        self.encode(false, |outgoing, tx| outgoing.send_prepared(message, tx)).await
+    pub fn feed_prepared(&mut self, message: &Prepared) -> impl Future<Output = Result<()>> {
+        self.encode(false, move |outgoing, tx| outgoing.send_prepared(message, tx))
     }
 
     /// As [`WebSocket::ping`].
@@ -298,8 +304,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// # Cancel safety
     ///
     /// As of [`send_text`](Self::send_text).
-    pub async fn ping(&mut self, payload: &[u8]) -> Result<()> {
-        self.encode(true, |outgoing, tx| outgoing.ping(payload, tx)).await
+    pub fn ping(&mut self, payload: &[u8]) -> impl Future<Output = Result<()>> {
+        self.encode(true, move |outgoing, tx| outgoing.ping(payload, tx))
     }
 
     /// As [`WebSocket::send_close`]. The receiver then waits for the peer's Close, within its
@@ -312,8 +318,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// # Cancel safety
     ///
     /// As of [`send_text`](Self::send_text).
-    pub async fn send_close(&mut self, frame: Option<CloseFrame<'_>>) -> Result<()> {
-        self.encode(true, |outgoing, tx| outgoing.close(frame, tx)).await
+    pub fn send_close(
+        &mut self,
+        frame: Option<CloseFrame<'_>>,
+    ) -> impl Future<Output = Result<()>> {
+        self.encode(true, move |outgoing, tx| outgoing.close(frame, tx))
     }
 
     /// As [`WebSocket::flush`].
@@ -325,21 +334,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// # Cancel safety
     ///
     /// What was not written stays queued.
-    pub async fn flush(&mut self) -> Result<()> {
-        poll_fn(|cx| self.with_writer(cx, Writer::poll_flush)).await
+    pub fn flush(&mut self) -> impl Future<Output = Result<()>> {
+        poll_fn(|cx| self.with_writer(cx, Writer::poll_flush))
     }
 
-    async fn encode<'p>(
+    fn encode<'p>(
         &mut self,
         now: bool,
         mut encode: impl for<'t> FnMut(
             &mut Outgoing,
             &'t mut SendBuffer,
         ) -> Result<Transmit<'t, 'p>, SendError>,
-    ) -> Result<()> {
-        poll_fn(|cx| self.with_writer(cx, |writer, cx| writer.poll_encode(&mut encode, now, cx)))
-            .await?;
-        if now { self.flush().await } else { Ok(()) }
+    ) -> impl Future<Output = Result<()>> {
+        let mut is_encoded = false;
+        poll_fn(move |cx| {
+            self.with_writer(cx, |writer, cx| {
+                writer.poll_encode_once(&mut is_encoded, &mut encode, now, cx)
+            })
+        })
     }
 
     pub(super) fn with_writer<T>(

@@ -1,5 +1,6 @@
 //! The writing half: encode, queue, write.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -33,25 +34,43 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     /// Encodes something, and writes it if `now`.
-    pub(super) async fn encode<'p>(
+    pub(super) fn encode<'p>(
         &mut self,
         now: bool,
         mut encode: impl for<'t> FnMut(
             &mut Outgoing,
             &'t mut SendBuffer,
         ) -> Result<Transmit<'t, 'p>, SendError>,
-    ) -> Result<()> {
-        std::future::poll_fn(|cx| self.poll_encode(&mut encode, now, cx)).await?;
-        if now { self.flush().await } else { Ok(()) }
+    ) -> impl Future<Output = Result<()>> {
+        let mut is_encoded = false;
+        poll_fn(move |cx| self.poll_encode_once(&mut is_encoded, &mut encode, now, cx))
     }
 
-    pub(super) async fn flush(&mut self) -> Result<()> {
-        std::future::poll_fn(|cx| self.poll_flush(cx)).await
+    pub(super) fn flush(&mut self) -> impl Future<Output = Result<()>> {
+        poll_fn(|cx| self.poll_flush(cx))
+    }
+
+    /// Encodes something unless that is done, and then, if `now`, writes all that is queued.
+    pub(super) fn poll_encode_once<'p>(
+        &mut self,
+        is_encoded: &mut bool,
+        encode: impl for<'t> FnMut(
+            &mut Outgoing,
+            &'t mut SendBuffer,
+        ) -> Result<Transmit<'t, 'p>, SendError>,
+        now: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
+        if !*is_encoded {
+            ready!(self.poll_encode(encode, now, cx))?;
+            *is_encoded = true;
+        }
+        if now { self.poll_flush(cx) } else { Poll::Ready(Ok(())) }
     }
 
     /// Encodes something and, if `now` or if it is too much for the queue, writes what the stream takes
     /// at once; the rest is queued. Waits while the queue is full.
-    pub(super) fn poll_encode<'p>(
+    fn poll_encode<'p>(
         &mut self,
         mut encode: impl for<'t> FnMut(
             &mut Outgoing,
