@@ -408,6 +408,13 @@ impl Connection {
         self.outgoing.handle_timeout(now, traffic(rx, tx))
     }
 
+    /// Gives memory back that is not needed until more comes, as while a connection is idle; see
+    /// [`ReceiveBuffer::release`] and [`SendBuffer::release`] too.
+    pub fn release(&mut self) {
+        self.incoming.release();
+        self.outgoing.release();
+    }
+
     /// The timeouts it was made with.
     pub fn timeouts(&self) -> &Timeouts {
         self.outgoing.timeouts()

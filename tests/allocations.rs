@@ -207,7 +207,8 @@ fn headers_that_announce_2_to_the_62_hold_nothing() {
     let bytes = b"\x82\xff\x40\0\0\0\0\0\0\0\0\0\0\0payload";
     let mut ends: Vec<End> = (0..1000).map(|_| End::new(Role::Server, &config)).collect();
     let heap = measure(|| ends.iter_mut().for_each(|end| end.receive(bytes, 5, false).unwrap()));
-    assert_eq!((heap.allocations, heap.peak), (1000, 512 * 1000), "the buffers themselves");
+    assert_eq!(heap.allocations, 2000, "a buffer and a place for the message's state each");
+    assert!(heap.peak <= (512 + 128) * 1000, "{heap:?}");
 
     let mut end = End::new(Role::Server, &config);
     let heap = measure(|| {
@@ -323,6 +324,7 @@ fn an_idle_connection_gives_its_buffers_back() {
         assert!(LIVE.get() > before);
         end.rx.release();
         end.tx.release();
+        end.conn.release();
         assert_eq!(LIVE.get(), before);
         end.receive(&bytes, 7, true).unwrap();
         assert_eq!(end.events, 2, "they come back");
@@ -339,6 +341,7 @@ fn memory_beyond_the_capacity_is_given_back_after_a_large_message() {
     end.receive(&large, 5000, false).unwrap();
     assert!(LIVE.get() - before > 100_000);
     end.rx.shrink();
+    end.conn.release();
     assert_eq!(LIVE.get(), before);
     end.receive(&small, 5000, false).unwrap();
     end.rx.shrink();
@@ -525,6 +528,7 @@ mod deflate {
                 write(Ok(server.tx.transmit()));
                 client.receive(&wire, 9, false).unwrap();
                 client.rx.release();
+                client.conn.release();
                 server.tx.release();
             }
             let held = (LIVE.get() - before) as usize;

@@ -5,9 +5,12 @@
 //! the peer is a stage in which all that comes is dropped.
 
 mod inflate;
+mod message;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+
+use message::{Frame, Message, Slot};
 
 use super::Role;
 use super::event::{Chunk, Event};
@@ -34,46 +37,21 @@ pub struct Incoming {
     /// There if compression was agreed on.
     decompressor: Option<Box<Decompressor>>,
     stage: Stage,
-    message: Option<Message>,
+    message: Slot,
     ready: Option<Ready>,
     reply: Reply,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Stage {
     /// The next bytes are a header.
     Header,
-    /// The next bytes are payload.
-    Payload(Frame),
+    /// The next bytes are payload of a data frame.
+    Payload,
     /// Close came: "any data received after it is ignored" (section 1.4).
     Closed,
     /// The connection has failed; no more of it is processed (section 7.1.7).
     Failed(ProtocolError),
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Frame {
-    fin: bool,
-    opcode: Opcode,
-    mask: Option<Mask>,
-    /// Bytes of the payload that have not been taken yet.
-    remaining: u64,
-    /// How many of those are here and unmasked, for the decompressor to take.
-    unmasked: usize,
-}
-
-/// The data message under way.
-#[derive(Debug)]
-struct Message {
-    is_text: bool,
-    is_compressed: bool,
-    fragments: u32,
-    /// Bytes that its frames have announced.
-    announced: u64,
-    /// Bytes that it was inflated to.
-    inflated: u64,
-    /// How much of what is kept is known to be text.
-    checked: usize,
 }
 
 /// What may be lent now.
@@ -101,7 +79,7 @@ impl Incoming {
             config,
             decompressor: decompressor.map(Box::new),
             stage: Stage::Header,
-            message: None,
+            message: Slot::default(),
             ready: None,
             reply: Reply::default(),
         }
@@ -129,7 +107,7 @@ impl Incoming {
     pub fn advance_chunk(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
         // What was gathered for a whole message so far is a piece of it.
         let is_open =
-            matches!(self.stage, Stage::Header | Stage::Payload(_)) && self.message.is_some();
+            matches!(self.stage, Stage::Header | Stage::Payload) && !self.message.is_empty();
         if is_open && self.ready.is_none() && !rx.kept().is_empty() {
             self.ready = self.piece(false, rx).map_err(|error| self.fail(error))?;
         }
@@ -155,7 +133,7 @@ impl Incoming {
             }
             Some(Ready::Piece { .. }) => return Ok(None), // of which `advance` leaves none
             Some(Ready::Message { is_text }) => {
-                self.message = None;
+                self.message.clear();
                 let payload = rx.take_kept(rx.kept().len());
                 let payload = rx.lend(payload);
                 if !is_text {
@@ -190,7 +168,7 @@ impl Incoming {
             Some(Ready::Piece { len, last }) => (self.is_text(), len, last),
         };
         if last {
-            self.message = None;
+            self.message.clear();
         }
         let piece = rx.take_kept(len);
         let piece = rx.lend(piece);
@@ -214,8 +192,14 @@ impl Incoming {
         match self.stage {
             Stage::Closed => Ok(()),
             Stage::Failed(error) => Err(error),
-            Stage::Header | Stage::Payload(_) => Err(self.fail(ProtocolError::UnexpectedEof)),
+            Stage::Header | Stage::Payload => Err(self.fail(ProtocolError::UnexpectedEof)),
         }
+    }
+
+    /// Gives memory back that is not needed until more comes.
+    pub fn release(&mut self) {
+        self.message.release();
+        self.reply.release();
     }
 
     /// Whether the peer's Close frame has come; nothing comes after it.
@@ -239,12 +223,9 @@ impl Incoming {
             return Ok(true);
         }
         while self.ready.is_none() {
-            let frame = match self.stage {
-                Stage::Header => match self.take_header(rx).map_err(|error| self.fail(error))? {
-                    Some(frame) => frame,
-                    None => return Ok(false),
-                },
-                Stage::Payload(frame) => frame,
+            let went_on = match self.stage {
+                Stage::Header => self.take_header(rx),
+                Stage::Payload => self.take_data(by, rx),
                 Stage::Closed => {
                     rx.discard();
                     return Ok(false);
@@ -253,10 +234,6 @@ impl Incoming {
                     rx.discard();
                     return Err(error);
                 }
-            };
-            let went_on = match frame.opcode.is_control() {
-                true => self.take_control(frame, rx),
-                false => self.take_data(frame, by, rx),
             };
             if !went_on.map_err(|error| self.fail(error))? {
                 return Ok(false);
@@ -269,7 +246,7 @@ impl Incoming {
     /// it: nearly all are. Anything else, and anything wrong, is left to the stages.
     fn take_single(&mut self, rx: &mut ReceiveBuffer) -> bool {
         let is_between_messages =
-            matches!(self.stage, Stage::Header) && self.message.is_none() && self.ready.is_none();
+            matches!(self.stage, Stage::Header) && self.message.is_empty() && self.ready.is_none();
         if !is_between_messages {
             return false;
         }
@@ -289,22 +266,19 @@ impl Incoming {
         true
     }
 
-    fn take_header(&mut self, rx: &mut ReceiveBuffer) -> Result<Option<Frame>, ProtocolError> {
+    /// Takes a control frame, or the header of a data frame.
+    fn take_header(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
         let check = |start: &FirstTwo| self.check_first_two(start);
         let Some((header, len)) = FrameHeader::decode_where(rx.unparsed(), check)? else {
-            return Ok(None);
+            return Ok(false);
         };
-        if !header.opcode.is_control() {
-            self.open_or_continue(&header)?;
+        if header.opcode.is_control() {
+            return self.take_control(&header, len, rx);
         }
+        self.open_or_continue(&header)?;
         rx.skip(len);
-        Ok(Some(Frame {
-            fin: header.fin,
-            opcode: header.opcode,
-            mask: header.masking_key.map(Mask::new),
-            remaining: header.payload_len,
-            unmasked: 0,
-        }))
+        self.stage = Stage::Payload;
+        Ok(true)
     }
 
     /// The rules that depend on the role, on extensions and on the frames before.
@@ -320,7 +294,7 @@ impl Incoming {
             (Role::Client, true) => return Err(ProtocolError::Masked),
             _ => {}
         }
-        match (start.opcode, &self.message) {
+        match (start.opcode, self.message.get()) {
             (Opcode::Continuation, None) => Err(ProtocolError::NothingToContinue),
             (Opcode::Text | Opcode::Binary, Some(_)) => Err(ProtocolError::MessageUnfinished),
             _ => Ok(()),
@@ -330,14 +304,27 @@ impl Incoming {
     /// Counts a data frame against the limits.
     fn open_or_continue(&mut self, header: &FrameHeader) -> Result<(), ProtocolError> {
         let limits = &self.config.limits;
-        let message = self.message.get_or_insert(Message {
-            is_text: header.opcode == Opcode::Text,
-            is_compressed: header.reserved == RSV1,
-            fragments: 0,
-            announced: 0,
-            inflated: 0,
-            checked: 0,
-        });
+        let frame = Frame {
+            fin: header.fin,
+            mask: header.masking_key.map(Mask::new),
+            remaining: header.payload_len,
+            unmasked: 0,
+        };
+        let message = match header.opcode {
+            Opcode::Continuation => {
+                self.message.get_mut().ok_or(ProtocolError::NothingToContinue)?
+            }
+            _ => self.message.put(Message {
+                is_text: header.opcode == Opcode::Text,
+                is_compressed: header.reserved == RSV1,
+                frame,
+                fragments: 0,
+                announced: 0,
+                inflated: 0,
+                checked: 0,
+            }),
+        };
+        message.frame = frame;
         message.announced = message.announced.saturating_add(header.payload_len);
         message.fragments = message.fragments.saturating_add(1);
         // What cannot be compressed becomes a little larger by it, zlib's own bound is an eighth; and
@@ -360,19 +347,20 @@ impl Incoming {
 
     fn take_control(
         &mut self,
-        frame: Frame,
+        header: &FrameHeader,
+        header_len: usize,
         rx: &mut ReceiveBuffer,
     ) -> Result<bool, ProtocolError> {
-        let len = frame.remaining as usize; // at most 125
-        let Some(body) = rx.unparsed_mut().get_mut(..len) else {
-            self.stage = Stage::Payload(frame);
+        let len = header.payload_len as usize; // at most 125
+        if rx.unparsed().len() < header_len + len {
             return Ok(false);
-        };
-        if let Some(mut mask) = frame.mask {
-            mask.apply(body);
         }
-        self.stage = Stage::Header;
-        match frame.opcode {
+        rx.skip(header_len);
+        let body = &mut rx.unparsed_mut()[..len];
+        if let Some(key) = header.masking_key {
+            Mask::new(key).apply(body);
+        }
+        match header.opcode {
             Opcode::Ping => self.reply.pong_with(body),
             Opcode::Close => {
                 let code = CloseFrame::decode(body)?.map(|frame| frame.code);
@@ -381,18 +369,14 @@ impl Incoming {
             }
             _ => {}
         }
-        self.ready = Some(Ready::Control { opcode: frame.opcode, len });
+        self.ready = Some(Ready::Control { opcode: header.opcode, len });
         Ok(true)
     }
 
-    fn take_data(
-        &mut self,
-        mut frame: Frame,
-        by: Portion,
-        rx: &mut ReceiveBuffer,
-    ) -> Result<bool, ProtocolError> {
-        let is_compressed = self.message.as_ref().is_some_and(|message| message.is_compressed);
-        let is_whole = if is_compressed {
+    fn take_data(&mut self, by: Portion, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
+        let Some(message) = self.message.get_mut() else { return Ok(true) };
+        let mut frame = message.frame;
+        let is_whole = if message.is_compressed {
             let inflated = self.inflate(&mut frame, by, rx);
             if inflated.is_err() {
                 self.check_text(rx)?; // a wrong byte before it fails first, as it does if it comes alone
@@ -403,7 +387,11 @@ impl Incoming {
             frame.remaining == 0
         };
         let last = is_whole && frame.fin;
-        self.stage = if is_whole { Stage::Header } else { Stage::Payload(frame) };
+        if is_whole {
+            self.stage = Stage::Header;
+        } else if let Some(message) = self.message.get_mut() {
+            message.frame = frame;
+        }
         self.ready = match by {
             Portion::Whole if last => Some(Ready::Message { is_text: self.is_text() }),
             Portion::Whole => {
@@ -421,7 +409,7 @@ impl Incoming {
 
     /// Fails at the first wrong byte of a text that is not complete (section 8.1).
     fn check_text(&mut self, rx: &ReceiveBuffer) -> Result<(), ProtocolError> {
-        if let Some(message) = self.message.as_mut().filter(|message| message.is_text) {
+        if let Some(message) = self.message.get_mut().filter(|message| message.is_text) {
             let unchecked = &rx.kept()[message.checked..];
             let valid = utf8::valid_up_to(unchecked).map_err(|_| ProtocolError::TextNotUtf8)?;
             message.checked += valid;
@@ -433,7 +421,7 @@ impl Incoming {
     fn piece(&mut self, last: bool, rx: &ReceiveBuffer) -> Result<Option<Ready>, ProtocolError> {
         let kept = rx.kept();
         let mut len = kept.len();
-        if let Some(message) = self.message.as_mut().filter(|message| message.is_text) {
+        if let Some(message) = self.message.get_mut().filter(|message| message.is_text) {
             message.checked = 0; // what was kept is about to be lent
             len = utf8::valid_up_to(kept).map_err(|_| ProtocolError::TextNotUtf8)?;
             if last && len < kept.len() {
@@ -445,7 +433,7 @@ impl Incoming {
 
     /// Whether the message under way is text.
     fn is_text(&self) -> bool {
-        self.message.as_ref().is_some_and(|message| message.is_text)
+        self.message.get().is_some_and(|message| message.is_text)
     }
 
     /// Fails the connection (section 7.1.7).

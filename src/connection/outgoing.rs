@@ -214,6 +214,11 @@ impl Outgoing {
         self.reply.merge(incoming.reply_mut());
     }
 
+    /// Gives memory back that is not needed until something is due.
+    pub fn release(&mut self) {
+        self.reply.release();
+    }
+
     /// Says that the stream has ended, or that nobody waits for it any more.
     pub fn end(&mut self) {
         self.ended = true;

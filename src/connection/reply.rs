@@ -1,20 +1,28 @@
 //! What is owed to the peer without anybody's asking: the one value that both halves of a
 //! connection share.
 
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 use core::mem;
 
 use crate::close::CloseCode;
 use crate::error::ProtocolError;
+use crate::frame::FrameHeader;
 
 /// A pong that is due, and how the peer's side ended; at most one of each, so a flood grows
 /// nothing.
 #[derive(Debug, Default)]
 pub(super) struct Reply {
-    /// The payload to send back, in memory that is used again.
-    ping: Vec<u8>,
+    /// The payload to send back, in memory that is used again until it is released.
+    ping: Option<Box<Ping>>,
     pong_due: bool,
     ending: Option<Ending>,
+}
+
+/// The payload of a ping.
+#[derive(Debug)]
+struct Ping {
+    bytes: [u8; FrameHeader::MAX_CONTROL],
+    len: usize,
 }
 
 /// How the peer's side of the connection ended.
@@ -30,8 +38,11 @@ impl Reply {
     /// "An endpoint MAY elect to send a Pong frame for only the most recently processed Ping"
     /// (5.5.3).
     pub(super) fn pong_with(&mut self, ping: &[u8]) {
-        self.ping.clear();
-        self.ping.extend_from_slice(ping);
+        let kept = self
+            .ping
+            .get_or_insert_with(|| Box::new(Ping { bytes: [0; FrameHeader::MAX_CONTROL], len: 0 }));
+        kept.len = ping.len();
+        kept.bytes[..ping.len()].copy_from_slice(ping);
         self.pong_due = true;
     }
 
@@ -45,11 +56,19 @@ impl Reply {
     }
 
     pub(super) fn pong(&self) -> Option<&[u8]> {
-        self.pong_due.then_some(&self.ping)
+        let ping = self.ping.as_ref().filter(|_| self.pong_due)?;
+        Some(&ping.bytes[..ping.len])
     }
 
     pub(super) fn pong_is_done(&mut self) {
         self.pong_due = false;
+    }
+
+    /// Gives the memory back if no pong is due.
+    pub(super) fn release(&mut self) {
+        if !self.pong_due {
+            self.ping = None;
+        }
     }
 
     pub(super) fn ending(&self) -> Option<Ending> {

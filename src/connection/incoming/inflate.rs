@@ -54,7 +54,7 @@ impl Incoming {
         room: usize,
         rx: &mut ReceiveBuffer,
     ) -> Result<bool, ProtocolError> {
-        let (Some(decompressor), Some(message)) = (&mut self.decompressor, &mut self.message)
+        let (Some(decompressor), Some(message)) = (&mut self.decompressor, self.message.get_mut())
         else {
             return Ok(true);
         };
