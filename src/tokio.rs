@@ -50,6 +50,7 @@ use crate::close::CloseFrame;
 use crate::connection::{Agreed, Chunk, Connection, Event, Payload, Prepared, State};
 use crate::error::SendError;
 pub use handshake::{Upgrade, accept, connect};
+use pool::Pooled;
 use reader::{Link, Reader};
 pub use split::{Receiver, Sender};
 use timer::Timer;
@@ -70,7 +71,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         let (incoming, outgoing) = parts.connection.split();
         let writer = Writer::new(parts.io, outgoing, parts.tx);
         let timer = Timer::default();
-        let reader = Reader { incoming, rx: parts.rx, timer, has_told_error: false };
+        let rx = Pooled::new(parts.rx);
+        let reader = Reader { incoming, rx, timer, has_told_error: false };
         Self { reader, writer }
     }
 
@@ -79,7 +81,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     pub fn into_parts(self) -> Parts<S> {
         let Writer { io, outgoing, tx, .. } = self.writer;
         let Reader { incoming, rx, .. } = self.reader;
-        Parts { io, connection: Connection::unite(incoming, outgoing), rx, tx }
+        let connection = Connection::unite(incoming, outgoing);
+        Parts { io, connection, rx: rx.into_inner(), tx: tx.into_inner() }
     }
 
     /// The stream below.

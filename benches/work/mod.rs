@@ -148,14 +148,13 @@ fn receive_fragments() -> Work {
 }
 
 fn send_from_server(len: usize) -> Work {
-    send("server", Connection::server(&Config::default(), Agreed::default()), len)
+    send("server", Connection::server(Config::default(), Agreed::default()), len)
 }
 
 fn send_from_client(len: usize) -> Work {
     // Keys that cost nothing: what is measured is the crate.
-    let conn = Connection::client(&Config::default(), Agreed::default(), || {
-        Some([0x37, 0xfa, 0x21, 0x3d])
-    });
+    let conn =
+        Connection::client(Config::default(), Agreed::default(), || Some([0x37, 0xfa, 0x21, 0x3d]));
     send("client", conn, len)
 }
 

@@ -134,7 +134,10 @@ impl ReceiveBuffer {
 
     /// Gives the memory back if nothing is held, as while a connection is idle.
     pub fn release(&mut self) {
-        drop(self.detach());
+        if self.is_empty() {
+            self.storage = Vec::new();
+            (self.kept, self.unparsed) = (0..0, 0..0);
+        }
     }
 
     /// Gives the memory back if nothing is held and it is larger than a read and a step of inflating
@@ -145,25 +148,15 @@ impl ReceiveBuffer {
         }
     }
 
-    /// Whether it has no memory at the moment.
-    pub fn is_detached(&self) -> bool {
-        self.storage.is_empty()
+    /// How many bytes of memory it has at the moment.
+    pub fn held(&self) -> usize {
+        self.storage.len()
     }
 
-    /// Uses `storage`, of at least the capacity, if no memory was taken yet.
-    pub fn attach(&mut self, storage: Vec<u8>) {
-        if self.storage.is_empty() && storage.len() >= self.capacity {
-            self.storage = storage;
-        }
-    }
-
-    /// The memory, if nothing is held: for [`attach`](Self::attach), here or in another buffer.
-    pub fn detach(&mut self) -> Option<Vec<u8>> {
-        if !self.is_empty() || self.storage.is_empty() {
-            return None;
-        }
-        (self.kept, self.unparsed) = (0..0, 0..0);
-        Some(core::mem::take(&mut self.storage))
+    /// Counts the bytes that come in from here on.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn resume(&mut self, received: u64) {
+        self.received = received;
     }
 
     /// Whether more is likely to be on its way than there was room for.

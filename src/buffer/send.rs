@@ -56,7 +56,9 @@ impl SendBuffer {
 
     /// Gives the memory back if nothing is queued, as while a connection is idle.
     pub fn release(&mut self) {
-        drop(self.detach());
+        if self.is_empty() {
+            (self.queue, self.start) = Default::default();
+        }
     }
 
     /// Gives the memory back if nothing is queued and it is more than a few messages need, as after a
@@ -67,26 +69,15 @@ impl SendBuffer {
         }
     }
 
-    /// Uses the memory of `storage` if it has none.
-    pub fn attach(&mut self, storage: Vec<u8>) {
-        if self.queue.capacity() == 0 {
-            self.queue = storage;
-            self.queue.clear();
-        }
+    /// How many bytes of memory it has at the moment.
+    pub fn held(&self) -> usize {
+        self.queue.capacity()
     }
 
-    /// Whether it has no memory at the moment.
-    pub fn is_detached(&self) -> bool {
-        self.queue.capacity() == 0
-    }
-
-    /// The memory, if nothing is queued: for [`attach`](Self::attach), here or in another queue.
-    pub fn detach(&mut self) -> Option<Vec<u8>> {
-        if !self.is_empty() || self.is_detached() {
-            return None;
-        }
-        self.start = 0;
-        Some(core::mem::take(&mut self.queue))
+    /// Counts the bytes that go out from here on.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn resume(&mut self, sent: u64) {
+        self.sent = sent;
     }
 
     /// What is queued and then `tail`, which stays where it is as long as it can.

@@ -229,9 +229,15 @@ impl Outgoing {
     /// Without randomness for a masking key what is due stays due.
     #[inline]
     pub fn poll_transmit(&mut self, tx: &mut SendBuffer) {
-        if self.reply.is_due() || self.keepalive_due {
+        if self.is_due() {
             self.queue_what_is_due(tx);
         }
+    }
+
+    /// Whether there may be something for [`poll_transmit`](Self::poll_transmit) to queue.
+    #[inline]
+    pub fn is_due(&self) -> bool {
+        self.reply.is_due() || self.keepalive_due
     }
 
     fn queue_what_is_due(&mut self, tx: &mut SendBuffer) {

@@ -84,10 +84,6 @@ impl Request<'_> {
 
 /// How an opening handshake ended.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one of these lives for a moment at the start of a connection"
-)]
 pub enum Outcome {
     /// The connection is open. Bytes that came behind the head are in the receive buffer.
     Open(Connection, Response),

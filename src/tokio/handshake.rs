@@ -1,7 +1,7 @@
 //! The opening handshake over a stream.
 
 use std::boxed::Box;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use std::time::Duration;
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use ::tokio::time::timeout;
 
-use super::{Parts, WebSocket, pool};
+use super::pool::Pooled;
+use super::{Parts, WebSocket};
 use crate::adapter::{Error, Result, head_buffer, masking_key, nonce, refuse};
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::config::Config;
@@ -59,13 +60,13 @@ where
 {
     let config = config.into();
     let mut tx = SendBuffer::new();
-    let mut rx = head_buffer(&config);
+    let mut rx = Pooled::new(head_buffer(&config));
     let limit = config.timeouts.handshake;
     let mut handshake = client::Handshake::start(request, config, nonce()?, masking_key, &mut tx)?;
     let outcome = within(limit, async {
         write(&mut io, &mut tx).await?;
         loop {
-            if let Some(outcome) = handshake.receive(&mut rx)? {
+            if let Some(outcome) = handshake.receive(rx.get())? {
                 return Ok(outcome);
             }
             if read(&mut io, &mut rx).await? == 0 {
@@ -75,7 +76,7 @@ where
     });
     match outcome.await? {
         Outcome::Open(connection, response) => {
-            Ok((WebSocket::from_parts(Parts { io, connection, rx, tx }), response))
+            Ok((WebSocket::from_parts(Parts { io, connection, rx: rx.into_inner(), tx }), response))
         }
         Outcome::Refused(response) => Err(Error::Refused(response.into())),
     }
@@ -86,7 +87,7 @@ where
 pub struct Upgrade<S> {
     io: S,
     request: Request,
-    rx: ReceiveBuffer,
+    rx: Pooled<ReceiveBuffer>,
     config: Arc<Config>,
 }
 
@@ -106,11 +107,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     /// None: the stream is lost with the future.
     pub async fn receive(mut io: S, config: impl Into<Arc<Config>>) -> Result<Self> {
         let config = config.into();
-        let mut rx = head_buffer(&config);
+        let mut rx = Pooled::new(head_buffer(&config));
         let mut handshake = server::Handshake::new(&config);
         let received = within(config.timeouts.handshake, async {
             loop {
-                if let Some(request) = handshake.receive(&mut rx)? {
+                if let Some(request) = handshake.receive(rx.get())? {
                     return Ok(request);
                 }
                 if read(&mut io, &mut rx).await? == 0 {
@@ -154,7 +155,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
         match self.request.accept(response, Arc::clone(&self.config), &mut tx) {
             Ok(connection) => {
                 within(self.config.timeouts.handshake, write(&mut self.io, &mut tx)).await?;
-                Ok(WebSocket::from_parts(Parts { io: self.io, connection, rx: self.rx, tx }))
+                Ok(WebSocket::from_parts(Parts {
+                    io: self.io,
+                    connection,
+                    rx: self.rx.into_inner(),
+                    tx,
+                }))
             }
             Err(error) => {
                 match error.status() {
@@ -190,9 +196,8 @@ async fn within<T>(limit: Option<Duration>, work: impl Future<Output = Result<T>
     }
 }
 
-async fn read<S: AsyncRead + Unpin>(io: &mut S, rx: &mut ReceiveBuffer) -> Result<usize> {
-    Ok(std::future::poll_fn(|cx| pool::poll_read(rx, |buf| Pin::new(&mut *io).poll_read(cx, buf)))
-        .await?)
+async fn read<S: AsyncRead + Unpin>(io: &mut S, rx: &mut Pooled<ReceiveBuffer>) -> Result<usize> {
+    Ok(poll_fn(|cx| rx.poll_read(|buf| Pin::new(&mut *io).poll_read(cx, buf))).await?)
 }
 
 async fn write<S: AsyncWrite + Unpin>(io: &mut S, tx: &mut SendBuffer) -> Result<()> {

@@ -1,88 +1,207 @@
-//! Memory for whoever has bytes to read or to write: an idle connection holds none, a busy thread
-//! needs little.
+//! Buffers for whoever has bytes to read or to write: an idle connection has none, a busy thread
+//! needs few.
 
+use std::boxed::Box;
 use std::cell::RefCell;
+use std::fmt;
 use std::io;
 use std::task::Poll;
+use std::thread::LocalKey;
 use std::vec::Vec;
 
 use ::tokio::io::ReadBuf;
 
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 
+/// A buffer that is there while it holds something, or is about to.
+pub(super) struct Pooled<B: Buffer> {
+    buffer: Option<Box<B>>,
+    capacity: B::Capacity,
+    /// How many bytes have passed through the buffers before this one.
+    moved: u64,
+}
+
+/// What can be given to another connection when it is empty.
+pub(super) trait Buffer: Sized + 'static {
+    type Capacity: Copy + PartialEq;
+
+    fn new(capacity: Self::Capacity) -> Self;
+    fn capacity(&self) -> Self::Capacity;
+    fn is_empty(&self) -> bool;
+    /// The bytes of memory that it has.
+    fn held(&self) -> usize;
+    /// How many bytes have passed through it.
+    fn moved(&self) -> u64;
+    /// Counts on from here.
+    fn resume(&mut self, moved: u64);
+    /// The pool of this thread.
+    fn pool() -> &'static LocalKey<RefCell<Pool<Self>>>;
+}
+
+impl<B: Buffer> Pooled<B> {
+    pub(super) fn new(buffer: B) -> Self {
+        let (capacity, moved) = (buffer.capacity(), buffer.moved());
+        let mut pooled = Self { buffer: Some(Box::new(buffer)), capacity, moved };
+        pooled.release();
+        pooled
+    }
+
+    /// The buffer, from the pool if need be.
+    pub(super) fn get(&mut self) -> &mut B {
+        self.buffer.get_or_insert_with(|| {
+            let pooled = B::pool().with_borrow_mut(Pool::take);
+            let mut buffer = pooled
+                .filter(|buffer| buffer.capacity() == self.capacity)
+                .unwrap_or_else(|| Box::new(B::new(self.capacity)));
+            buffer.resume(self.moved);
+            buffer
+        })
+    }
+
+    /// Gives an empty buffer back.
+    pub(super) fn release(&mut self) {
+        if let Some(buffer) = self.buffer.take_if(|buffer| buffer.is_empty()) {
+            self.moved = buffer.moved();
+            B::pool().with_borrow_mut(|pool| pool.put(buffer));
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.buffer.as_ref().is_none_or(|buffer| buffer.is_empty())
+    }
+
+    /// How many bytes have passed.
+    pub(super) fn moved(&self) -> u64 {
+        self.buffer.as_ref().map_or(self.moved, |buffer| buffer.moved())
+    }
+
+    pub(super) fn into_inner(mut self) -> B {
+        self.get();
+        self.buffer.map_or_else(|| B::new(self.capacity), |buffer| *buffer)
+    }
+}
+
+impl Pooled<ReceiveBuffer> {
+    /// Reads what fits; how many bytes that is. Nothing is held while there is nothing to read.
+    pub(super) fn poll_read(
+        &mut self,
+        poll_read: impl FnOnce(&mut ReadBuf<'_>) -> Poll<io::Result<()>>,
+    ) -> Poll<io::Result<usize>> {
+        let rx = self.get();
+        let mut buf = ReadBuf::new(rx.spare());
+        let polled = poll_read(&mut buf);
+        let n = buf.filled().len();
+        rx.filled(n);
+        if polled.is_pending() {
+            self.release();
+        }
+        polled.map_ok(|()| n)
+    }
+}
+
+impl<B: Buffer> fmt::Debug for Pooled<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pooled").field("is_there", &self.buffer.is_some()).finish_non_exhaustive()
+    }
+}
+
 /// What a thread keeps for its connections to use.
-struct Pool {
-    storages: Vec<Vec<u8>>,
-    /// How many bytes those are.
+pub(super) struct Pool<B> {
+    buffers: Vec<Box<B>>,
+    /// How many bytes of memory those have.
     held: usize,
 }
 
-impl Pool {
-    /// A task holds a storage between a read and the end of what came with it, so one is enough unless
+impl<B: Buffer> Pool<B> {
+    /// A task has a buffer between a read and the end of what came with it, so one is enough unless
     /// tasks wait in between.
-    const STORAGES: usize = 16;
+    const BUFFERS: usize = 16;
 
     /// The most bytes that are kept; what is beyond goes back to the allocator.
     const HELD: usize = 4 * 1024 * 1024;
 
     const fn new() -> RefCell<Self> {
-        RefCell::new(Self { storages: Vec::new(), held: 0 })
+        RefCell::new(Self { buffers: Vec::new(), held: 0 })
     }
 
-    fn take(&mut self) -> Option<Vec<u8>> {
-        let storage = self.storages.pop()?;
-        self.held -= storage.capacity();
-        Some(storage)
+    fn take(&mut self) -> Option<Box<B>> {
+        let buffer = self.buffers.pop()?;
+        self.held -= buffer.held();
+        Some(buffer)
     }
 
-    fn put(&mut self, storage: Vec<u8>) {
-        let held = self.held + storage.capacity();
-        if self.storages.len() < Self::STORAGES && held <= Self::HELD {
+    fn put(&mut self, buffer: Box<B>) {
+        let held = self.held + buffer.held();
+        if self.buffers.len() < Self::BUFFERS && held <= Self::HELD {
             self.held = held;
-            self.storages.push(storage);
+            self.buffers.push(buffer);
         }
     }
 }
 
 std::thread_local! {
-    static RECEIVING: RefCell<Pool> = const { Pool::new() };
-    static SENDING: RefCell<Pool> = const { Pool::new() };
+    static RECEIVING: RefCell<Pool<ReceiveBuffer>> = const { Pool::new() };
+    static SENDING: RefCell<Pool<SendBuffer>> = const { Pool::new() };
 }
 
-/// Reads what fits; how many bytes that is. Nothing is held while there is nothing to read.
-pub(super) fn poll_read(
-    rx: &mut ReceiveBuffer,
-    poll_read: impl FnOnce(&mut ReadBuf<'_>) -> Poll<io::Result<()>>,
-) -> Poll<io::Result<usize>> {
-    if rx.is_detached()
-        && let Some(storage) = RECEIVING.with_borrow_mut(Pool::take)
-    {
-        rx.attach(storage);
+impl Buffer for ReceiveBuffer {
+    type Capacity = usize;
+
+    fn new(capacity: usize) -> Self {
+        Self::with_capacity(capacity)
     }
-    let mut buf = ReadBuf::new(rx.spare());
-    let polled = poll_read(&mut buf);
-    let n = buf.filled().len();
-    rx.filled(n);
-    if polled.is_pending()
-        && let Some(storage) = rx.detach()
-    {
-        RECEIVING.with_borrow_mut(|pool| pool.put(storage));
+
+    fn capacity(&self) -> usize {
+        self.capacity()
     }
-    polled.map_ok(|()| n)
+
+    fn is_empty(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn held(&self) -> usize {
+        self.held()
+    }
+
+    fn moved(&self) -> u64 {
+        self.received()
+    }
+
+    fn resume(&mut self, moved: u64) {
+        self.resume(moved);
+    }
+
+    fn pool() -> &'static LocalKey<RefCell<Pool<Self>>> {
+        &RECEIVING
+    }
 }
 
-/// Gives a queue memory to send from, if it has none.
-pub(super) fn attach(tx: &mut SendBuffer) {
-    if tx.is_detached()
-        && let Some(storage) = SENDING.with_borrow_mut(Pool::take)
-    {
-        tx.attach(storage);
-    }
-}
+impl Buffer for SendBuffer {
+    type Capacity = ();
 
-/// Takes the memory of a queue back, if nothing is queued.
-pub(super) fn detach(tx: &mut SendBuffer) {
-    if let Some(storage) = tx.detach() {
-        SENDING.with_borrow_mut(|pool| pool.put(storage));
+    fn new((): ()) -> Self {
+        Self::new()
+    }
+
+    fn capacity(&self) {}
+
+    fn is_empty(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn held(&self) -> usize {
+        self.held()
+    }
+
+    fn moved(&self) -> u64 {
+        self.sent()
+    }
+
+    fn resume(&mut self, moved: u64) {
+        self.resume(moved);
+    }
+
+    fn pool() -> &'static LocalKey<RefCell<Pool<Self>>> {
+        &SENDING
     }
 }

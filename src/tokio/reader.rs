@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use ::tokio::io::{AsyncWrite, ReadBuf};
 
-use super::pool;
+use super::pool::Pooled;
 use super::timer::Timer;
 use super::writer::Writer;
 use crate::adapter::{Advance, Result};
@@ -37,7 +37,7 @@ pub(super) trait Link {
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) incoming: Incoming,
-    pub(super) rx: ReceiveBuffer,
+    pub(super) rx: Pooled<ReceiveBuffer>,
     pub(super) timer: Timer,
     /// Whether the error that ended the connection was an item of the stream.
     pub(super) has_told_error: bool,
@@ -49,7 +49,7 @@ impl Reader {
             return Ok(None);
         }
         let Self { incoming, rx, timer, .. } = self;
-        match incoming.next_event(rx) {
+        match incoming.next_event(rx.get()) {
             Ok(event) => Ok(event),
             Err(error) => Err(Box::pin(fail(error, incoming, timer, link)).await),
         }
@@ -60,7 +60,7 @@ impl Reader {
             return Ok(None);
         }
         let Self { incoming, rx, timer, .. } = self;
-        match incoming.next_chunk(rx) {
+        match incoming.next_chunk(rx.get()) {
             Ok(chunk) => Ok(chunk),
             Err(error) => Err(Box::pin(fail(error, incoming, timer, link)).await),
         }
@@ -75,7 +75,7 @@ impl Reader {
     ) -> Poll<Result<bool>> {
         let mut has_read = false;
         loop {
-            match advance(&mut self.incoming, &mut self.rx) {
+            match advance(&mut self.incoming, self.rx.get()) {
                 Ok(true) => return self.poll_hand_over(link, cx).map(|()| Ok(true)),
                 Ok(false) => {}
                 Err(_) => return self.poll_end(link, cx),
@@ -90,7 +90,7 @@ impl Reader {
                 }
                 _ => return self.poll_end(link, cx),
             }
-            match pool::poll_read(&mut self.rx, |buf| link.poll_read(cx, buf)) {
+            match self.rx.poll_read(|buf| link.poll_read(cx, buf)) {
                 Poll::Ready(Ok(0)) => {
                     // The peer may still read; if not, writing fails soon enough.
                     ready!(self.poll_flush(link, cx));
@@ -115,7 +115,7 @@ impl Reader {
         if self.incoming.has_reply() {
             link.with_writer(cx, |writer, _| {
                 writer.outgoing.answer(&mut self.incoming);
-                writer.outgoing.poll_transmit(&mut writer.tx);
+                writer.queue_what_is_due();
             });
         }
         Poll::Ready(())
@@ -137,10 +137,11 @@ impl Reader {
 
     /// Ready when something was done because its time had come.
     fn poll_timeout<L: Link>(&mut self, link: &mut L, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let received = Some(self.rx.received());
+        let received = Some(self.rx.moved());
+        self.incoming.release();
         let timer = &mut self.timer;
         link.with_writer(cx, |writer, cx| {
-            pool::detach(&mut writer.tx);
+            writer.release();
             let seen = writer.traffic(received);
             timer.poll(&mut writer.outgoing, seen, cx)
         })

@@ -38,7 +38,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
     fn split(self) -> (ReadHalf<S>, Writer<WriteHalf<S>>) {
         let Self { io, outgoing, tx, .. } = self;
         let (read, write) = ::tokio::io::split(io);
-        (read, Writer::new(write, outgoing, tx))
+        (read, Writer::new(write, outgoing, tx.into_inner()))
     }
 }
 

@@ -107,7 +107,7 @@ impl Reader {
                     return Poll::Ready(Some(Err(error)));
                 }
             }
-            if let Ok(Some(event)) = self.incoming.next_event(&mut self.rx) {
+            if let Ok(Some(event)) = self.incoming.next_event(self.rx.get()) {
                 return Poll::Ready(Some(Ok(event.into())));
             }
             // Text that was found wrong when it was lent: the next turn ends the connection and
@@ -119,7 +119,7 @@ impl Reader {
 impl<W: AsyncWrite + Unpin> Writer<W> {
     fn queue(&mut self, message: &Message) -> Result<()> {
         let Self { outgoing, tx, .. } = self;
-        encode(message, outgoing, tx)?.queue();
+        encode(message, outgoing, tx.get())?.queue();
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use ::tokio::io::AsyncWrite;
 
-use super::pool;
+use super::pool::Pooled;
 use super::timer::Timer;
 use crate::adapter::Result;
 use crate::buffer::{SendBuffer, Transmit};
@@ -20,7 +20,7 @@ use crate::timing::Traffic;
 pub(super) struct Writer<W> {
     pub(super) io: W,
     pub(super) outgoing: Outgoing,
-    pub(super) tx: SendBuffer,
+    pub(super) tx: Pooled<SendBuffer>,
     pub(super) timer: Timer,
     /// Bytes were written since the stream was flushed.
     unflushed: bool,
@@ -30,7 +30,14 @@ pub(super) struct Writer<W> {
 impl<W: AsyncWrite + Unpin> Writer<W> {
     pub(super) fn new(io: W, outgoing: Outgoing, tx: SendBuffer) -> Self {
         // A stream that was used before may hold something back.
-        Self { io, outgoing, tx, timer: Timer::default(), unflushed: true, shut_down: false }
+        Self {
+            io,
+            outgoing,
+            tx: Pooled::new(tx),
+            timer: Timer::default(),
+            unflushed: true,
+            shut_down: false,
+        }
     }
 
     /// Encodes something, and writes it if `now`.
@@ -81,8 +88,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     ) -> Poll<Result<()>> {
         ready!(self.poll_room(cx))?;
         let Self { io, outgoing, tx, unflushed, .. } = self;
-        pool::attach(tx);
-        let transmit = encode(outgoing, tx)?;
+        let transmit = encode(outgoing, tx.get())?;
         if now || transmit.len() >= outgoing.high_water() {
             *unflushed = true;
             let _: Poll<()> = poll_write(io, transmit, cx)?;
@@ -94,8 +100,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 
     /// Waits while the queue is full.
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.outgoing.poll_transmit(&mut self.tx);
-        while self.outgoing.is_full(&self.tx) {
+        self.queue_what_is_due();
+        while self.outgoing.is_full(self.tx.get()) {
             ready!(self.poll_flush(cx))?;
         }
         Poll::Ready(Ok(()))
@@ -151,12 +157,12 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     fn poll_write_queue(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             // A full queue holds replies back until it is written.
-            self.outgoing.poll_transmit(&mut self.tx);
+            self.queue_what_is_due();
             if self.tx.is_empty() {
                 break;
             }
             self.unflushed = true;
-            ready!(poll_write(&mut self.io, self.tx.transmit(), cx))?;
+            ready!(poll_write(&mut self.io, self.tx.get().transmit(), cx))?;
         }
         if self.unflushed {
             ready!(Pin::new(&mut self.io).poll_flush(cx))?;
@@ -165,9 +171,22 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Poll::Ready(Ok(()))
     }
 
+    /// Queues the pong, the ping or the Close that is due.
+    pub(super) fn queue_what_is_due(&mut self) {
+        if self.outgoing.is_due() {
+            self.outgoing.poll_transmit(self.tx.get());
+        }
+    }
+
+    /// Gives memory back that is not needed while there is nothing to do.
+    pub(super) fn release(&mut self) {
+        self.tx.release();
+        self.outgoing.release();
+    }
+
     pub(super) fn traffic(&self, received: Option<u64>) -> Traffic {
         let queued = self.unflushed || !self.tx.is_empty();
-        Traffic { received, sent: self.tx.sent(), queued }
+        Traffic { received, sent: self.tx.moved(), queued }
     }
 
     fn poll_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

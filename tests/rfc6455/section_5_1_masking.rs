@@ -68,7 +68,7 @@ fn counted_key() -> Option<[u8; 4]> {
 fn a_client_draws_one_fresh_key_for_each_frame() {
     LEFT.set(100);
     let mut end = End::new(Role::Client, &Config::default());
-    end.conn = Connection::client(&Config::default(), Agreed::default(), counted_key);
+    end.conn = Connection::client(Config::default(), Agreed::default(), counted_key);
     let (conn, tx) = (&mut end.conn, &mut end.tx);
     conn.send_text("one", tx).unwrap().queue();
     conn.send_fragment(b"two", false, tx).unwrap().queue();
@@ -98,7 +98,7 @@ fn a_client_draws_one_fresh_key_for_each_frame() {
 fn without_randomness_nothing_is_sent_and_replies_stay_due() {
     LEFT.set(0);
     let mut end = End::new(Role::Client, &Config::default());
-    end.conn = Connection::client(&Config::default(), Agreed::default(), counted_key);
+    end.conn = Connection::client(Config::default(), Agreed::default(), counted_key);
     let (conn, tx) = (&mut end.conn, &mut end.tx);
     assert_eq!(conn.send_text("a", tx).err(), Some(SendError::NoMaskingKey));
     assert_eq!(conn.send_fragment("a", false, tx).err(), Some(SendError::NoMaskingKey));
@@ -118,7 +118,7 @@ fn without_randomness_nothing_is_sent_and_replies_stay_due() {
 fn a_fragment_that_could_not_be_sent_leaves_no_message_open() {
     LEFT.set(0);
     let mut tx = SendBuffer::new();
-    let mut conn = Connection::client(&Config::default(), Agreed::default(), counted_key);
+    let mut conn = Connection::client(Config::default(), Agreed::default(), counted_key);
     assert_eq!(conn.send_fragment("a", false, &mut tx).err(), Some(SendError::NoMaskingKey));
     LEFT.set(1);
     conn.send_text("b", &mut tx).unwrap().queue();
@@ -129,14 +129,13 @@ fn a_fragment_that_could_not_be_sent_leaves_no_message_open() {
 fn a_client_masks_all_of_a_long_payload_and_a_server_none() {
     let payload: Vec<u8> = (0..70_000u32).map(|i| (i % 251) as u8).collect();
     let mut tx = SendBuffer::new();
-    let mut client = Connection::client(&Config::default(), Agreed::default(), || {
-        Some([0x37, 0xfa, 0x21, 0x3d])
-    });
+    let mut client =
+        Connection::client(Config::default(), Agreed::default(), || Some([0x37, 0xfa, 0x21, 0x3d]));
     let wire = client.send_binary(&payload, &mut tx).unwrap().slices().concat();
     assert!(wire == frame(0x82, Some([0x37, 0xfa, 0x21, 0x3d]), &payload));
 
     let mut tx = SendBuffer::new();
-    let mut server = Connection::server(&Config::default(), Agreed::default());
+    let mut server = Connection::server(Config::default(), Agreed::default());
     let wire = server.send_binary(&payload, &mut tx).unwrap().slices().concat();
     let (header, len) = FrameHeader::decode(&wire).unwrap().unwrap();
     assert_eq!((header.masking_key, header.payload_len, len), (None, 70_000, 10));

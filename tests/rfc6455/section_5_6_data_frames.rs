@@ -43,23 +43,3 @@ fn a_message_larger_than_the_buffer_is_given_whole() {
         assert!(trace == open(vec![text(&long), binary(b"next")], b""), "{role:?}");
     }
 }
-
-#[test]
-fn memory_is_lent_to_a_buffer_that_has_none_and_only_if_it_is_large_enough() {
-    let mut end = End::new(Role::Server, &Config::default());
-    let capacity = end.rx.capacity();
-    end.rx.attach(vec![0xff; capacity - 1]);
-    assert!(end.rx.is_detached());
-    end.rx.attach(vec![0xff; capacity + 7]);
-    assert_eq!((end.rx.is_detached(), end.rx.spare().len()), (false, capacity + 7));
-    end.rx.attach(vec![0xff; 10 * capacity]);
-    assert_eq!(end.rx.spare().len(), capacity + 7);
-
-    let bytes = frames(Role::Server, &[(0x81, b"Hello")]);
-    let (head, tail) = bytes.split_at(8);
-    assert_eq!(end.feed([head]), open(vec![], b""));
-    assert_eq!(end.rx.detach(), None, "a part of a message is held");
-    assert_eq!(end.feed([tail]), open(vec![text("Hello")], b""));
-    assert_eq!(end.rx.detach().map(|memory| memory.len()), Some(capacity + 7));
-    assert_eq!((end.rx.detach(), end.rx.is_detached()), (None, true));
-}
