@@ -99,7 +99,7 @@ pub struct Agreed {
 /// ```
 /// use sotong::{Agreed, Config, Connection, Event, ReceiveBuffer, SendBuffer};
 ///
-/// let mut conn = Connection::server(&Config::default(), Agreed::default());
+/// let mut conn = Connection::server(Config::default(), Agreed::default());
 /// let mut rx = ReceiveBuffer::with_capacity(4096);
 /// let mut tx = SendBuffer::new();
 ///

@@ -178,7 +178,7 @@ fn feed_in_chunks(end: &mut End, pieces: &[&[u8]], way: impl Fn(usize) -> usize)
     (events, replies, error, end.conn.state(), end.conn.transport())
 }
 
-/// Like `End::feed`, by the two halves of the connection, with other memory whenever it holds none.
+/// Like `End::feed`, by the two halves of the connection, with other memory whenever none is held.
 fn feed_halves(end: End, pieces: &[&[u8]]) -> Trace {
     let (mut events, mut replies, mut error) = (vec![], vec![], None);
     let End { conn, mut rx, mut tx } = end;
@@ -188,10 +188,8 @@ fn feed_halves(end: End, pieces: &[&[u8]]) -> Trace {
         loop {
             steps += 1;
             assert!(steps < 100_000, "nobody takes anything out of a full buffer");
-            if let Some(mut storage) = rx.detach() {
-                storage.fill(0xff);
-                rx.attach(storage);
-            }
+            rx.release();
+            incoming.release();
             piece = &piece[rx.extend(piece)..];
             let waits = match incoming.next_event(&mut rx) {
                 Ok(Some(event)) => {

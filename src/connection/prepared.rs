@@ -21,7 +21,7 @@ use crate::frame::{FrameHeader, Opcode, RSV1};
 /// use sotong::{Agreed, Config, Connection, Prepared, SendBuffer};
 ///
 /// let news = Prepared::new("소통");
-/// let server = || Connection::server(&Config::default(), Agreed::default());
+/// let server = || Connection::server(Config::default(), Agreed::default());
 /// let mut clients = [(); 3].map(|()| (server(), SendBuffer::new()));
 /// for (conn, tx) in &mut clients {
 ///     let transmit = conn.send_prepared(&news, tx)?;

@@ -44,7 +44,7 @@ fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
 fn a_pong_follows_an_echo_that_had_filled_the_queue() {
     // Over a stream that never ticks: nothing else would wake the server up.
     let (near, mut peer) = UnixStream::pair().unwrap();
-    let mut ws = websocket(Plain(near), Connection::server(&Config::default(), Agreed::default()));
+    let mut ws = websocket(Plain(near), Connection::server(Config::default(), Agreed::default()));
     thread::spawn(move || {
         while let Ok(Some((event, mut reply))) = ws.recv_reply() {
             if let Event::Text(_) = event {

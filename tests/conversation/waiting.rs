@@ -150,7 +150,7 @@ fn a_stream_that_does_not_end_behind_a_complete_closing_handshake_is_given_up_qu
 
 #[test]
 fn a_writing_half_that_waits_without_reading_asks_for_no_sign_of_life() {
-    let (_, mut outgoing) = Connection::server(&Config::default(), Agreed::default()).split();
+    let (_, mut outgoing) = Connection::server(Config::default(), Agreed::default()).split();
     let mut tx = SendBuffer::new();
     let reading = Traffic { received: Some(5), sent: 0, queued: false };
     let not_reading = Traffic { received: None, ..reading };

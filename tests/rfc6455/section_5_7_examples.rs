@@ -40,8 +40,8 @@ fn the_examples_of_extended_lengths_are_received() {
 
 #[test]
 fn the_examples_are_sent() {
-    let mut server = Connection::server(&Config::default(), Agreed::default());
-    let mut client = Connection::client(&Config::default(), Agreed::default(), KEY);
+    let mut server = Connection::server(Config::default(), Agreed::default());
+    let mut client = Connection::client(Config::default(), Agreed::default(), KEY);
     let mut tx = SendBuffer::new();
     let sent = |bytes: &[u8], tx: &mut SendBuffer| {
         let mut transmit = tx.transmit();
@@ -69,7 +69,7 @@ fn the_examples_of_extended_lengths_are_sent() {
     {
         let payload = vec![0x5a; len];
         let mut tx = SendBuffer::new();
-        let mut server = Connection::server(&Config::default(), Agreed::default());
+        let mut server = Connection::server(Config::default(), Agreed::default());
         let wire = server.send_binary(&payload, &mut tx).unwrap().slices().concat();
         assert!(wire == [header, &payload].concat(), "{len}");
     }

@@ -1,5 +1,7 @@
 //! Ours.
 
+use std::sync::{Arc, LazyLock};
+
 use ::sotong::tokio::accept;
 use ::sotong::{Config, Event, Prepared};
 
@@ -7,11 +9,17 @@ use super::{Member, Outcome, Peer, Stream};
 
 pub struct Sotong;
 
+/// One for all connections.
+fn config() -> Arc<Config> {
+    static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(Arc::default);
+    Arc::clone(&CONFIG)
+}
+
 impl<S: Stream> Peer<S> for Sotong {
     type Message = Prepared;
 
     async fn echo(stream: S) -> Outcome {
-        let mut ws = accept(stream, &Config::default()).await?;
+        let mut ws = accept(stream, config()).await?;
         while let Some((event, mut reply)) = ws.recv_reply().await? {
             match event {
                 Event::Text(text) => reply.feed(text).await?,
@@ -23,7 +31,7 @@ impl<S: Stream> Peer<S> for Sotong {
     }
 
     async fn send(stream: S) -> Outcome {
-        let mut ws = accept(stream, &Config::default()).await?;
+        let mut ws = accept(stream, config()).await?;
         while let Some((event, mut reply)) = ws.recv_reply().await? {
             match event {
                 Event::Text(text) => reply.send(text).await?,
@@ -36,7 +44,7 @@ impl<S: Stream> Peer<S> for Sotong {
 
     async fn broadcast(stream: S, member: Member<Prepared>) -> Outcome {
         let Member { speaker, mut listener } = member;
-        let mut ws = accept(stream, &Config::default()).await?;
+        let mut ws = accept(stream, config()).await?;
         loop {
             tokio::select! {
                 biased;
