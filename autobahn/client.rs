@@ -59,7 +59,7 @@ async fn echo(host: &str, target: &str) -> Result<Option<String>> {
 fn echo_blocking(host: &str, target: &str) -> Result<Option<String>> {
     let stream = TcpStream::connect(host)?;
     let request = Request { host, target, ..Request::default() };
-    let (mut ws, _) = blocking::connect(stream, &request, &config())?;
+    let (mut ws, _) = blocking::connect(stream, &request, config())?;
     let mut last = None;
     while let Some((event, mut reply)) = ws.recv_reply()? {
         match event {

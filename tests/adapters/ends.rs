@@ -115,10 +115,10 @@ fn a_failure_does_not_cut_the_frame_that_is_on_its_way() {
 #[test]
 fn both_ends_of_plain_streams_come_to_an_end() {
     let (near, far) = UnixStream::pair().unwrap();
-    let mut server = websocket(Plain(near), Connection::server(&quick(), Agreed::default()));
+    let mut server = websocket(Plain(near), Connection::server(quick(), Agreed::default()));
     let mut client = websocket(
         Plain(far),
-        Connection::client(&quick(), Agreed::default(), || Some([1, 2, 3, 4])),
+        Connection::client(quick(), Agreed::default(), || Some([1, 2, 3, 4])),
     );
     let serving = thread::spawn(move || {
         let events = std::iter::from_fn(|| server.recv().unwrap().map(|_| ())).count();
@@ -161,7 +161,7 @@ impl Write for Counting {
 
 #[test]
 fn a_stream_that_cannot_write_slices_gets_a_frame_in_one_write() {
-    let mut ws = websocket(Plain(Counting(0)), Connection::server(&quick(), Agreed::default()));
+    let mut ws = websocket(Plain(Counting(0)), Connection::server(quick(), Agreed::default()));
     ws.send_binary(&[7; 50_000]).unwrap();
     assert_eq!(ws.stream().0.0, 1);
 }

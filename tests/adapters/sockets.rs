@@ -181,7 +181,7 @@ fn a_close_that_is_not_answered_ends_in_time() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     peer.write_all(REQUEST).unwrap();
-    let mut ws = blocking::accept(listener.accept().unwrap().0, &quick()).unwrap();
+    let mut ws = blocking::accept(listener.accept().unwrap().0, quick()).unwrap();
     let closed = ws.close(Some(CloseCode::GOING_AWAY.into()));
     assert!(matches!(closed, Err(Error::TimedOut(TimedOut::Close))), "{closed:?}");
 }

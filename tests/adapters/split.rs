@@ -30,12 +30,12 @@ fn both_directions_are_full_at_the_same_time_from_two_threads() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = std::thread::spawn(move || {
-        let ws = blocking::accept(listener.accept().unwrap().0, &Config::default()).unwrap();
+        let ws = blocking::accept(listener.accept().unwrap().0, Config::default()).unwrap();
         exercise(ws, LOAD)
     });
     let request = Request { host: &address.to_string(), ..Request::default() };
     let stream = TcpStream::connect(address).unwrap();
-    let (ws, _) = blocking::connect(stream, &request, &Config::default()).unwrap();
+    let (ws, _) = blocking::connect(stream, &request, Config::default()).unwrap();
     exercise(ws, LOAD);
     server.join().unwrap();
 }

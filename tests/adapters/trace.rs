@@ -81,7 +81,7 @@ fn a_server_does_the_same_over_core_blocking_and_tokio() {
         let expected = subject(Role::Server).trace(what, &reads);
         let with_head = || std::iter::once(REQUEST.to_vec()).chain(reads.clone());
 
-        let ws = blocking::accept(Scripted::new(with_head()), &config()).unwrap();
+        let ws = blocking::accept(Scripted::new(with_head()), config()).unwrap();
         assert_eq!(over_blocking(ws), expected, "{what}");
 
         for io in [Scripted::new(with_head()), Scripted::new(with_head()).hesitant(3)] {
@@ -109,7 +109,7 @@ fn both_adapters_refuse_with_the_same_words() {
     let expected = expected.transmit().slices().concat();
 
     let io = Scripted::new([&post]);
-    blocking::accept(io.clone(), &config()).unwrap_err();
+    blocking::accept(io.clone(), config()).unwrap_err();
     assert_eq!(io.written(), expected);
 
     let io = Scripted::new([&post]);
@@ -128,7 +128,7 @@ fn both_adapters_hand_a_refusal_back() {
         error => panic!("{error:?}"),
     };
     let request = client::Request::default();
-    check(blocking::connect(Scripted::new([answer]), &request, &config()).unwrap_err());
+    check(blocking::connect(Scripted::new([answer]), &request, config()).unwrap_err());
     check(
         block_on(asynchronous::connect(Scripted::new([answer]), &request, &config())).unwrap_err(),
     );
@@ -140,7 +140,7 @@ fn a_connection_taken_apart_has_lost_nothing() {
     let head = [REQUEST, &behind].concat();
     let queued = plain(0x81, b"queued");
 
-    let mut ws = blocking::accept(Scripted::new([&head]), &config()).unwrap();
+    let mut ws = blocking::accept(Scripted::new([&head]), config()).unwrap();
     assert_eq!(ws.recv().unwrap(), Some(Event::Text("with the head")));
     ws.feed_text("queued").unwrap();
     let mut parts = ws.into_parts();

@@ -35,7 +35,7 @@ fn a_connection_with_traffic_is_not_pinged() {
 #[test]
 fn a_peer_that_is_gone_is_noticed_after_a_ping_without_an_answer() {
     let mut pair = Pair::new(&Config::default());
-    pair.client.conn = Connection::client(&quiet(), Agreed::default(), || Some([0; 4]));
+    pair.client.conn = Connection::client(quiet(), Agreed::default(), || Some([0; 4]));
     assert_eq!(pair.wait_until(secs(60)), None);
     pair.client.reads = false;
     let gone = Some((secs(110), Role::Server, TimedOut::Pong));

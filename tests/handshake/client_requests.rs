@@ -9,7 +9,7 @@ const NONCE: [u8; 16] = *b"the sample nonce";
 
 fn start(request: &Request<'_>) -> Result<String, HandshakeError> {
     let mut tx = SendBuffer::new();
-    let started = Handshake::start(request, &Config::default(), NONCE, || None, &mut tx);
+    let started = Handshake::start(request, Config::default(), NONCE, || None, &mut tx);
     let queued = String::from_utf8(tx.transmit().slices().concat()).unwrap();
     match started {
         Ok(_) => Ok(queued),
@@ -115,7 +115,7 @@ fn each_nonce_makes_its_own_key() {
     let key = |nonce| {
         let mut tx = SendBuffer::new();
         let request = Request::default();
-        Handshake::start(&request, &Config::default(), nonce, || None, &mut tx).unwrap();
+        Handshake::start(&request, Config::default(), nonce, || None, &mut tx).unwrap();
         let queued = String::from_utf8(tx.transmit().slices().concat()).unwrap();
         queued.lines().find_map(|l| l.strip_prefix("Sec-WebSocket-Key: ")).unwrap().to_owned()
     };

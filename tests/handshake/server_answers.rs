@@ -23,7 +23,7 @@ fn an_acceptance_carries_what_the_server_adds() {
     let response =
         Response { subprotocol: Some("superchat"), headers: &[("Set-Cookie", "a=b"), ("X-Y", "")] };
     let mut tx = SendBuffer::new();
-    request.accept(&response, &Config::default(), &mut tx).unwrap();
+    request.accept(&response, Config::default(), &mut tx).unwrap();
     let lines = "\r\nSec-WebSocket-Protocol: superchat\r\nSet-Cookie: a=b\r\nX-Y: \r\n\r\n";
     assert_eq!(queued(&mut tx), ACCEPTED.replace("\r\n\r\n", lines));
 }
@@ -39,7 +39,7 @@ fn only_an_offered_subprotocol_is_chosen() {
     ] {
         let mut tx = SendBuffer::new();
         let response = Response { subprotocol: Some(chosen), headers: &[] };
-        let refused = request(offer).accept(&response, &Config::default(), &mut tx).err();
+        let refused = request(offer).accept(&response, Config::default(), &mut tx).err();
         assert_eq!(refused, Some(HandshakeError::ForbiddenSubprotocol), "{chosen}");
         assert!(tx.is_empty());
     }
@@ -88,7 +88,7 @@ fn no_field_breaks_out_of_its_line_or_stands_in_for_the_handshakes_own() {
     for (field, error) in FORBIDDEN {
         let headers = &[("X-Good", "a"), field];
         let response = Response { subprotocol: None, headers };
-        let accepted = request(&[]).accept(&response, &Config::default(), &mut tx).map(drop);
+        let accepted = request(&[]).accept(&response, Config::default(), &mut tx).map(drop);
         assert_eq!(accepted, Err(error), "{field:?}");
         assert_eq!(request(&[]).reject(403, headers, b"", &mut tx), Err(error), "{field:?}");
         assert!(tx.is_empty(), "{field:?}");
@@ -122,7 +122,7 @@ fn a_page_is_served_to_a_request_that_wants_no_upgrade() {
     let page = receive(&Config::default(), &bytes, 1).unwrap().unwrap();
     assert_eq!((page.path(), page.upgrade()), ("/index.html", Err(HandshakeError::NoUpgrade)));
     let mut tx = SendBuffer::new();
-    let accepted = page.accept(&Response::default(), &Config::default(), &mut tx).map(drop);
+    let accepted = page.accept(&Response::default(), Config::default(), &mut tx).map(drop);
     assert_eq!((accepted, tx.len()), (Err(HandshakeError::NoUpgrade), 0));
     page.reject(200, &[("Content-Type", "text/html")], b"<p>", &mut tx).unwrap();
     assert!(queued(&mut tx).starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"));
