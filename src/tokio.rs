@@ -39,6 +39,7 @@ mod stream;
 mod timer;
 mod writer;
 
+use std::boxed::Box;
 use std::io;
 use std::task::{Context, Poll};
 
@@ -61,6 +62,12 @@ use writer::Writer;
 /// It is also a `Stream` and a `Sink` of [`Message`](crate::Message)s.
 #[derive(Debug)]
 pub struct WebSocket<S> {
+    /// On the heap: a program's futures hold a connection, and each as many times as it moves it.
+    halves: Box<Halves<S>>,
+}
+
+#[derive(Debug)]
+struct Halves<S> {
     reader: Reader,
     writer: Writer<S>,
 }
@@ -73,31 +80,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         let timer = Timer::default();
         let rx = Pooled::new(parts.rx);
         let reader = Reader { incoming, rx, timer, has_told_error: false };
-        Self { reader, writer }
+        Self { halves: Box::new(Halves { reader, writer }) }
     }
 
     /// Takes the connection apart. Nothing is lost: what was not sent or not received is in the
     /// buffers.
     pub fn into_parts(self) -> Parts<S> {
-        let Writer { io, outgoing, tx, .. } = self.writer;
-        let Reader { incoming, rx, .. } = self.reader;
+        let Halves { reader, writer } = *self.halves;
+        let Writer { io, outgoing, tx, .. } = writer;
+        let Reader { incoming, rx, .. } = reader;
         let connection = Connection::unite(incoming, outgoing);
         Parts { io, connection, rx: rx.into_inner(), tx: tx.into_inner() }
     }
 
     /// The stream below.
     pub fn stream(&self) -> &S {
-        &self.writer.io
+        &self.halves.writer.io
     }
 
     /// How far the closing handshake has come.
     pub fn state(&self) -> State {
-        self.writer.outgoing.state()
+        self.halves.writer.outgoing.state()
     }
 
     /// What the opening handshake agreed on.
     pub fn agreed(&self) -> Agreed {
-        self.writer.outgoing.agreed()
+        self.halves.writer.outgoing.agreed()
     }
 
     /// The next message or control frame; `None` once the connection is closed cleanly.
@@ -114,7 +122,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// Nothing is lost when the future is dropped; call `recv` again.
     pub async fn recv(&mut self) -> Result<Option<Event<'_>>> {
-        self.reader.recv(&mut self.writer).await
+        let Halves { reader, writer } = &mut *self.halves;
+        reader.recv(writer).await
     }
 
     /// As [`recv`](Self::recv), and lends what it takes to answer while the event is still
@@ -128,8 +137,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// As of [`recv`](Self::recv).
     pub async fn recv_reply(&mut self) -> Result<Option<(Event<'_>, Responder<'_, S>)>> {
-        let event = self.reader.recv(&mut self.writer).await?;
-        Ok(event.map(|event| (event, Responder { writer: &mut self.writer })))
+        let Halves { reader, writer } = &mut *self.halves;
+        let event = reader.recv(writer).await?;
+        Ok(event.map(|event| (event, Responder { writer })))
     }
 
     /// The next piece of a message that is here, or a control frame; `None` once the connection is
@@ -143,7 +153,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// As of [`recv`](Self::recv).
     pub async fn recv_chunk(&mut self) -> Result<Option<Chunk<'_>>> {
-        self.reader.recv_chunk(&mut self.writer).await
+        let Halves { reader, writer } = &mut *self.halves;
+        reader.recv_chunk(writer).await
     }
 
     /// Sends a text message, and waits until the stream has taken it.
@@ -157,7 +168,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// The message is queued whole or not at all; if it is, a later call writes it.
     pub fn send_text(&mut self, text: &str) -> impl Future<Output = Result<()>> {
-        self.writer.encode(true, move |outgoing, tx| outgoing.send(text, tx))
+        self.halves.writer.encode(true, move |outgoing, tx| outgoing.send(text, tx))
     }
 
     /// Sends a binary message, and waits until the stream has taken it.
@@ -170,7 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// The message is queued whole or not at all; if it is, a later call writes it.
     pub fn send_binary(&mut self, bytes: &[u8]) -> impl Future<Output = Result<()>> {
-        self.writer.encode(true, move |outgoing, tx| outgoing.send(bytes, tx))
+        self.halves.writer.encode(true, move |outgoing, tx| outgoing.send(bytes, tx))
     }
 
     /// Sends a message, text or binary, and waits until the stream has taken it. Here is where to say
@@ -188,7 +199,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         message: impl Into<Payload<'p>>,
     ) -> impl Future<Output = Result<()>> {
         let message = message.into();
-        self.writer.encode(true, move |outgoing, tx| outgoing.send(message, tx))
+        self.halves.writer.encode(true, move |outgoing, tx| outgoing.send(message, tx))
     }
 
     /// Sends a message that was encoded before, and waits until the stream has taken it.
@@ -201,7 +212,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// The message is queued whole or not at all; if it is, a later call writes it.
     pub fn send_prepared(&mut self, message: &Prepared) -> impl Future<Output = Result<()>> {
-        self.writer.encode(true, move |outgoing, tx| outgoing.send_prepared(message, tx))
+        self.halves.writer.encode(true, move |outgoing, tx| outgoing.send_prepared(message, tx))
     }
 
     /// Queues a text message; [`flush`](Self::flush) or [`recv`](Self::recv) writes it, with
@@ -215,7 +226,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// The message is queued whole or not at all; if it is, a later call writes it.
     pub fn feed_text(&mut self, text: &str) -> impl Future<Output = Result<()>> {
-        self.writer.encode(false, move |outgoing, tx| outgoing.send(text, tx))
+        self.halves.writer.encode(false, move |outgoing, tx| outgoing.send(text, tx))
     }
 
     /// Queues a binary message, as [`feed_text`](Self::feed_text).
@@ -228,7 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// The message is queued whole or not at all; if it is, a later call writes it.
     pub fn feed_binary(&mut self, bytes: &[u8]) -> impl Future<Output = Result<()>> {
-        self.writer.encode(false, move |outgoing, tx| outgoing.send(bytes, tx))
+        self.halves.writer.encode(false, move |outgoing, tx| outgoing.send(bytes, tx))
     }
 
     /// Queues a message, text or binary, as [`feed_text`](Self::feed_text).
@@ -245,7 +256,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         message: impl Into<Payload<'p>>,
     ) -> impl Future<Output = Result<()>> {
         let message = message.into();
-        self.writer.encode(false, move |outgoing, tx| outgoing.send(message, tx))
+        self.halves.writer.encode(false, move |outgoing, tx| outgoing.send(message, tx))
     }
 
     /// Queues a message that was encoded before, as [`feed_text`](Self::feed_text).
@@ -258,7 +269,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// The message is queued whole or not at all; if it is, a later call writes it.
     pub fn feed_prepared(&mut self, message: &Prepared) -> impl Future<Output = Result<()>> {
-        self.writer.encode(false, move |outgoing, tx| outgoing.send_prepared(message, tx))
+        self.halves.writer.encode(false, move |outgoing, tx| outgoing.send_prepared(message, tx))
     }
 
     /// Sends a part of a message, text or binary; `fin` says that it is the last. All parts are of
@@ -277,7 +288,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         fin: bool,
     ) -> impl Future<Output = Result<()>> {
         let part = part.into();
-        self.writer.encode(true, move |outgoing, tx| outgoing.send_fragment(part, fin, tx))
+        self.halves.writer.encode(true, move |outgoing, tx| outgoing.send_fragment(part, fin, tx))
     }
 
     /// Sends a ping with at most 125 bytes; its pong comes as an event.
@@ -290,7 +301,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// The message is queued whole or not at all; if it is, a later call writes it.
     pub fn ping(&mut self, payload: &[u8]) -> impl Future<Output = Result<()>> {
-        self.writer.encode(true, move |outgoing, tx| outgoing.ping(payload, tx))
+        self.halves.writer.encode(true, move |outgoing, tx| outgoing.ping(payload, tx))
     }
 
     /// Sends a Close frame. What is still under way can be received, until `None` comes.
@@ -306,7 +317,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         &mut self,
         frame: Option<CloseFrame<'_>>,
     ) -> impl Future<Output = Result<()>> {
-        self.writer.encode(true, move |outgoing, tx| outgoing.close(frame, tx))
+        self.halves.writer.encode(true, move |outgoing, tx| outgoing.close(frame, tx))
     }
 
     /// Writes all that is queued.
@@ -319,7 +330,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// What was not written stays queued.
     pub fn flush(&mut self) -> impl Future<Output = Result<()>> {
-        self.writer.flush()
+        self.halves.writer.flush()
     }
 
     /// Closes the connection: sends a Close frame, drops messages that are still under way, and

@@ -124,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
             Err(error) => {
                 let mut tx = SendBuffer::new();
                 refuse(&error, &mut tx);
-                finish(io, tx, &config).await.ok(); // the cause is what matters
+                finish(io, tx, config).await.ok(); // the cause is what matters
                 Err(error)
             }
         }
@@ -167,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
                     Some(_) => server::refuse(error, &mut tx),
                     None => self.request.reject(500, &[], b"", &mut tx)?,
                 }
-                finish(self.io, tx, &self.config).await.ok(); // the cause is what matters
+                finish(self.io, tx, self.config).await.ok(); // the cause is what matters
                 Err(error.into())
             }
         }
@@ -185,7 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     pub async fn reject(self, status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<()> {
         let mut tx = SendBuffer::new();
         self.request.reject(status, headers, body, &mut tx)?;
-        finish(self.io, tx, &self.config).await
+        finish(self.io, tx, self.config).await
     }
 }
 
@@ -214,17 +214,25 @@ async fn write<S: AsyncWrite + Unpin>(io: &mut S, tx: &mut SendBuffer) -> Result
 
 /// Writes the last words and reads on until the client has seen them: what is left unread would
 /// reset the stream and take the answer with it.
-async fn finish<S>(mut io: S, mut tx: SendBuffer, config: &Config) -> Result<()>
+///
+/// On the heap, apart from the futures of those that are accepted.
+fn finish<S>(
+    mut io: S,
+    mut tx: SendBuffer,
+    config: Arc<Config>,
+) -> Pin<Box<impl Future<Output = Result<()>>>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    within(config.timeouts.handshake, write(&mut io, &mut tx)).await?;
-    let _: Result<()> = within(config.timeouts.close, async {
-        io.shutdown().await?;
-        let mut scratch = [0; 1024];
-        while io.read(&mut scratch).await? > 0 {}
+    Box::pin(async move {
+        within(config.timeouts.handshake, write(&mut io, &mut tx)).await?;
+        let _: Result<()> = within(config.timeouts.close, async {
+            io.shutdown().await?;
+            let mut scratch = [0; 1024];
+            while io.read(&mut scratch).await? > 0 {}
+            Ok(())
+        })
+        .await;
         Ok(())
     })
-    .await;
-    Ok(())
 }

@@ -12,9 +12,9 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
 
-use super::WebSocket;
 use super::reader::{Link, Reader};
 use super::writer::Writer;
+use super::{Halves, WebSocket};
 use crate::adapter::{Result, lock};
 use crate::buffer::{SendBuffer, Transmit};
 use crate::close::CloseFrame;
@@ -27,7 +27,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// The receiver goes on answering pings and driving the closing handshake, so it must go on
     /// receiving.
     pub fn split(self) -> (Receiver<S>, Sender<S>) {
-        let Self { reader, writer } = self;
+        let Halves { reader, writer } = *self.halves;
         let (read, writer) = writer.split();
         let shared = Arc::new(Shared { writer: Mutex::new(writer), waiting: Arc::default() });
         (Receiver { reader, link: End { read, shared: shared.clone() } }, Sender { shared })

@@ -12,7 +12,7 @@ use futures_sink::Sink;
 
 use super::reader::{Link, Reader};
 use super::writer::Writer;
-use super::{Receiver, Sender, WebSocket};
+use super::{Halves, Receiver, Sender, WebSocket};
 use crate::adapter::{Error, Result};
 use crate::buffer::{SendBuffer, Transmit};
 use crate::close::CloseFrame;
@@ -24,7 +24,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
     type Item = Result<Message>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Self { reader, writer } = self.get_mut();
+        let Halves { reader, writer } = &mut *self.get_mut().halves;
         reader.poll_message(writer, cx)
     }
 }
@@ -42,21 +42,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.get_mut().writer.poll_room(cx)
+        self.get_mut().halves.writer.poll_room(cx)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<()> {
-        self.get_mut().writer.queue(&message)
+        self.get_mut().halves.writer.queue(&message)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.get_mut().writer.poll_flush(cx)
+        self.get_mut().halves.writer.poll_flush(cx)
     }
 
     /// Sends a Close frame, and waits for the peer's and for the end of the stream; messages that
     /// are still under way are dropped.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let Self { reader, writer } = self.get_mut();
+        let Halves { reader, writer } = &mut *self.get_mut().halves;
         writer.queue_close()?;
         while ready!(reader.poll_message(writer, cx)?).is_some() {}
         Poll::Ready(Ok(()))
