@@ -41,7 +41,8 @@ pub(super) trait Buffer: Sized + 'static {
 impl<B: Buffer> Pooled<B> {
     pub(super) fn new(buffer: B) -> Self {
         let (capacity, moved) = (buffer.capacity(), buffer.moved());
-        let mut pooled = Self { buffer: Some(Box::new(buffer)), capacity, moved };
+        let has_memory = buffer.held() > 0;
+        let mut pooled = Self { buffer: has_memory.then(|| Box::new(buffer)), capacity, moved };
         pooled.release();
         pooled
     }
