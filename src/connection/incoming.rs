@@ -92,9 +92,14 @@ impl Incoming {
     /// The peer broke a rule; the same error comes again at every call.
     #[inline]
     pub fn advance(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
-        // What is kept of a message read in pieces so far becomes a part of the rest.
-        if let Some(Ready::Piece { last, .. }) = self.ready {
-            self.ready = last.then_some(Ready::Message { is_text: self.is_text() });
+        match self.ready {
+            None => {}
+            // What is kept of a message read in pieces so far becomes a part of the rest.
+            Some(Ready::Piece { last: false, .. }) => self.ready = None,
+            Some(Ready::Piece { last: true, .. }) => {
+                self.ready = Some(Ready::Message { is_text: self.is_text() });
+            }
+            Some(Ready::Message { .. } | Ready::Control { .. }) => return Ok(true),
         }
         self.advance_by(Portion::Whole, rx)
     }
