@@ -4,9 +4,9 @@
 //! Everything here is a `poll_*` that keeps its state in the struct, so a caller that stops waiting
 //! loses nothing.
 
-use std::boxed::Box;
 use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use ::tokio::io::{AsyncWrite, ReadBuf};
@@ -44,15 +44,8 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) async fn recv<L: Link>(&mut self, link: &mut L) -> Result<Option<Event<'_>>> {
-        if !poll_fn(|cx| self.poll_advance(link, Incoming::advance, cx)).await? {
-            return Ok(None);
-        }
-        let Self { incoming, rx, timer, .. } = self;
-        match incoming.next_event(rx.get()) {
-            Ok(event) => Ok(event),
-            Err(error) => Err(Box::pin(fail(error, incoming, timer, link)).await),
-        }
+    pub(super) fn recv<'r, 'l, L: Link>(&'r mut self, link: &'l mut L) -> Recv<'r, 'l, L> {
+        Recv::Waiting(Some((self, link)))
     }
 
     pub(super) async fn recv_chunk<L: Link>(&mut self, link: &mut L) -> Result<Option<Chunk<'_>>> {
@@ -62,7 +55,7 @@ impl Reader {
         let Self { incoming, rx, timer, .. } = self;
         match incoming.next_chunk(rx.get()) {
             Ok(chunk) => Ok(chunk),
-            Err(error) => Err(Box::pin(fail(error, incoming, timer, link)).await),
+            Err(error) => Err(Fail { error, incoming, timer, link }.await),
         }
     }
 
@@ -148,15 +141,58 @@ impl Reader {
     }
 }
 
+/// Waits for an event. By hand, since an event that is handed from one generated future to the next
+/// takes as long as all that is done to find it.
+pub(super) enum Recv<'r, 'l, L> {
+    /// The reader and its link, until there is something to lend.
+    Waiting(Option<(&'r mut Reader, &'l mut L)>),
+    /// What was to be lent is no text.
+    Failing(Fail<'r, 'l, L>),
+}
+
+impl<'r, L: Link> Future for Recv<'r, '_, L> {
+    type Output = Result<Option<Event<'r>>>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            match &mut *self {
+                Self::Waiting(halves) => {
+                    let (reader, link) = halves.as_mut().expect(POLLED_AGAIN);
+                    if !ready!(reader.poll_advance(*link, Incoming::advance, cx))? {
+                        return Poll::Ready(Ok(None));
+                    }
+                    let (reader, link) = halves.take().expect(POLLED_AGAIN);
+                    let Reader { incoming, rx, timer, .. } = reader;
+                    match incoming.next_event(rx.get()) {
+                        Ok(event) => return Poll::Ready(Ok(event)),
+                        Err(error) => *self = Self::Failing(Fail { error, incoming, timer, link }),
+                    }
+                }
+                Self::Failing(fail) => return Pin::new(fail).poll(cx).map(Err),
+            }
+        }
+    }
+}
+
+const POLLED_AGAIN: &str = "a future that is done is not polled again";
+
 /// Ends a connection that has failed, and gives its error back.
-async fn fail<L: Link>(
+pub(super) struct Fail<'r, 'l, L> {
     error: ProtocolError,
-    incoming: &mut Incoming,
-    timer: &mut Timer,
-    link: &mut L,
-) -> crate::Error {
-    poll_fn(|cx| poll_linger(incoming, timer, link, cx)).await;
-    error.into()
+    incoming: &'r mut Incoming,
+    timer: &'r mut Timer,
+    link: &'l mut L,
+}
+
+impl<L: Link> Future for Fail<'_, '_, L> {
+    type Output = crate::Error;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { error, incoming, timer, link } = &mut *self;
+        ready!(poll_linger(incoming, timer, *link, cx));
+        Poll::Ready((*error).into())
+    }
 }
 
 /// Writes what is queued, shuts down, and drops what comes until the stream ends or its time is over.
