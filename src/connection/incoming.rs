@@ -223,10 +223,18 @@ impl Incoming {
         &mut self.reply
     }
 
+    #[inline]
     fn advance_by(&mut self, by: Portion, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
-        if self.take_single(rx) {
-            return Ok(true);
-        }
+        Ok(self.take_single(rx) || self.advance_stages(by, rx)?)
+    }
+
+    /// Not inlined: it needs far more stack than the short way.
+    #[inline(never)]
+    fn advance_stages(
+        &mut self,
+        by: Portion,
+        rx: &mut ReceiveBuffer,
+    ) -> Result<bool, ProtocolError> {
         while self.ready.is_none() {
             let went_on = match self.stage {
                 Stage::Header => self.take_header(rx),
