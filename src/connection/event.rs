@@ -49,6 +49,19 @@ pub enum Chunk<'b> {
     Close(Option<CloseFrame<'b>>),
 }
 
+impl<'b> From<Event<'b>> for Chunk<'b> {
+    /// A whole message is its own last piece.
+    fn from(event: Event<'b>) -> Self {
+        match event {
+            Event::Text(piece) => Chunk::Text { piece, last: true },
+            Event::Binary(piece) => Chunk::Binary { piece, last: true },
+            Event::Ping(body) => Chunk::Ping(body),
+            Event::Pong(body) => Chunk::Pong(body),
+            Event::Close(frame) => Chunk::Close(frame),
+        }
+    }
+}
+
 /// A message to be sent, or a fragment of one: text or bytes.
 ///
 /// ```

@@ -475,16 +475,3 @@ fn control_event(opcode: Opcode, body: &[u8]) -> Result<Event<'_>, ProtocolError
         _ => Event::Close(CloseFrame::decode(body)?),
     })
 }
-
-impl<'b> From<Event<'b>> for Chunk<'b> {
-    /// A whole message is its own last piece.
-    fn from(event: Event<'b>) -> Self {
-        match event {
-            Event::Text(piece) => Chunk::Text { piece, last: true },
-            Event::Binary(piece) => Chunk::Binary { piece, last: true },
-            Event::Ping(body) => Chunk::Ping(body),
-            Event::Pong(body) => Chunk::Pong(body),
-            Event::Close(frame) => Chunk::Close(frame),
-        }
-    }
-}
