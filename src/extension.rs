@@ -71,28 +71,23 @@ impl<'h> Scanner<'h> {
 
     fn parameter(&mut self) -> Result<Option<Parameter<'h>>, Malformed> {
         self.skip_space();
-        if !self.eat(';') {
+        if !self.eat(b';') {
             return Ok(None);
         }
         self.skip_space();
         let name = self.token()?;
         self.skip_space();
-        if !self.eat('=') {
+        if !self.eat(b'=') {
             return Ok(Some((name, None)));
         }
         self.skip_space();
-        let value = if self.eat('"') { self.quoted()? } else { Cow::Borrowed(self.token()?) };
+        let value = if self.eat(b'"') { self.quoted()? } else { Cow::Borrowed(self.token()?) };
         Ok(Some((name, Some(value))))
     }
 
     fn token(&mut self) -> Result<&'h str, Malformed> {
-        let len = self.rest.bytes().take_while(|b| is_token_byte(*b)).count();
-        if len == 0 {
-            return Err(Malformed);
-        }
-        let (token, rest) = self.rest.split_at(len);
-        self.rest = rest;
-        Ok(token)
+        let token = self.skip(|b| TOKEN.contains(b));
+        if token.is_empty() { Err(Malformed) } else { Ok(token) }
     }
 
     /// The rest of a quoted string: "the value after quoted-string unescaping MUST conform to the
@@ -100,7 +95,7 @@ impl<'h> Scanner<'h> {
     fn quoted(&mut self) -> Result<Cow<'h, str>, Malformed> {
         let start = self.rest;
         if let Ok(token) = self.token()
-            && self.eat('"')
+            && self.eat(b'"')
         {
             return Ok(Cow::Borrowed(token));
         }
@@ -113,7 +108,7 @@ impl<'h> Scanner<'h> {
                 Some(b'\\') => bytes.next(),
                 other => other,
             };
-            let byte = byte.filter(|b| is_token_byte(*b)).ok_or(Malformed)?;
+            let byte = byte.filter(|b| TOKEN.contains(*b)).ok_or(Malformed)?;
             value.push(char::from(byte));
         }
         self.rest = &self.rest[self.rest.len() - bytes.len()..];
@@ -122,26 +117,56 @@ impl<'h> Scanner<'h> {
 
     /// "Null elements are allowed, but do not contribute to the count of elements" (RFC 2616, 2.1).
     fn skip_empty_elements(&mut self) {
-        self.rest = self.rest.trim_start_matches([' ', '\t', ',']);
+        self.skip(|b| matches!(b, b' ' | b'\t' | b','));
     }
 
     fn skip_space(&mut self) {
-        self.rest = self.rest.trim_start_matches([' ', '\t']);
+        self.skip(|b| matches!(b, b' ' | b'\t'));
     }
 
-    fn eat(&mut self, c: char) -> bool {
-        let stripped = self.rest.strip_prefix(c);
-        self.rest = stripped.unwrap_or(self.rest);
-        stripped.is_some()
+    /// Passes over ASCII bytes of a kind, and says which.
+    fn skip(&mut self, is_kind: impl Fn(u8) -> bool) -> &'h str {
+        let end = self.rest.bytes().position(|b| !is_kind(b));
+        let (skipped, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        self.rest = rest;
+        skipped
+    }
+
+    fn eat(&mut self, byte: u8) -> bool {
+        let is_next = self.rest.as_bytes().first() == Some(&byte);
+        if is_next {
+            self.rest = &self.rest[1..];
+        }
+        is_next
     }
 }
 
-/// Whether a byte may stand in a token (RFC 9110, section 5.6.2).
-pub(crate) const fn is_token_byte(byte: u8) -> bool {
-    matches!(byte,
-        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`'
-        | b'|' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z')
+/// Letters, digits and some marks, in a table: text is looked at byte by byte.
+pub(crate) struct AsciiSet([bool; 256]);
+
+impl AsciiSet {
+    pub(crate) const fn alphanumeric_and(marks: &[u8]) -> Self {
+        let mut table = [false; 256];
+        let mut byte = 0u8;
+        while byte < 128 {
+            table[byte as usize] = byte.is_ascii_alphanumeric();
+            byte += 1;
+        }
+        let mut i = 0;
+        while i < marks.len() {
+            table[marks[i] as usize] = true;
+            i += 1;
+        }
+        Self(table)
+    }
+
+    pub(crate) fn contains(&self, byte: u8) -> bool {
+        self.0[usize::from(byte)]
+    }
 }
+
+/// What may stand in a token (RFC 9110, section 5.6.2).
+pub(crate) static TOKEN: AsciiSet = AsciiSet::alphanumeric_and(b"!#$%&'*+-.^_`|~");
 
 #[cfg(test)]
 mod tests {

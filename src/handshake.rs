@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sha1::{Digest, Sha1};
 
 use crate::buffer::SendBuffer;
-use crate::extension::is_token_byte;
+use crate::extension::{AsciiSet, TOKEN};
 
 pub use crate::extension::{Extension, Parameter};
 pub use head::Headers;
@@ -185,7 +185,10 @@ pub fn accept_value(key: &str) -> String {
 
 /// The same without an allocation: 20 bytes of SHA-1 are 28 in base64.
 fn accept_bytes(key: &[u8]) -> [u8; 28] {
-    let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
+    let mut hasher = Sha1::new();
+    hasher.update(key);
+    hasher.update(GUID);
+    let digest = hasher.finalize();
     let mut accept = [0; 28];
     BASE64.encode_slice(digest, &mut accept).expect("20 bytes make 28 in base64");
     accept
@@ -225,7 +228,7 @@ fn push_all(parts: &[&str], tx: &mut SendBuffer) {
 }
 
 fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_token_byte)
+    !text.is_empty() && text.bytes().all(|b| TOKEN.contains(b))
 }
 
 /// What a field value of ours may hold (RFC 9110, section 5.5); of control characters only the tab.
@@ -245,25 +248,32 @@ fn is_visible_without_fragment(target: &str) -> bool {
 }
 
 /// Whether `host` is `uri-host [ ":" port ]` (RFC 3986, section 3.2) and not empty.
-fn is_host(host: &str) -> bool {
-    let (name, port) = match host.strip_prefix('[') {
+fn is_host(host: impl AsRef<[u8]>) -> bool {
+    let host = host.as_ref();
+    let (is_address, port) = match host.strip_prefix(b"[") {
         Some(literal) => {
-            let Some((address, port)) = literal.split_once(']') else { return false };
-            let valid = address.bytes().all(|b| b.is_ascii_hexdigit() || b":.".contains(&b))
-                && address.contains(':');
-            let Some(port) = port.strip_prefix(':').or(port.is_empty().then_some("")) else {
-                return false;
-            };
-            return valid && is_port(port);
+            let Some(end) = literal.iter().position(|b| *b == b']') else { return false };
+            let (address, port) = (&literal[..end], &literal[end + 1..]);
+            let valid = address.iter().all(|b| b.is_ascii_hexdigit() || b":.".contains(b));
+            (valid && address.contains(&b':'), port)
         }
-        None => host.split_once(':').unwrap_or((host, "")),
+        None => {
+            let end = host.iter().position(|b| !HOST_NAME.contains(*b)).unwrap_or(host.len());
+            (end > 0, &host[end..])
+        }
     };
-    let valid = |b: u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&b);
-    !name.is_empty() && name.bytes().all(valid) && is_port(port)
+    is_address && (port.is_empty() || port.strip_prefix(b":").is_some_and(is_port))
 }
 
-fn is_port(port: &str) -> bool {
-    port.bytes().all(|b| b.is_ascii_digit()) && (port.is_empty() || port.parse::<u16>().is_ok())
+/// What may stand in a name or an IPv4 address.
+static HOST_NAME: AsciiSet = AsciiSet::alphanumeric_and(b"-._~%!$&'()*+,;=");
+
+fn is_port(port: &[u8]) -> bool {
+    let add = |number: u16, byte: &u8| {
+        let digit = char::from(*byte).to_digit(10)?;
+        number.checked_mul(10)?.checked_add(digit as u16)
+    };
+    port.iter().try_fold(0, add).is_some()
 }
 
 #[cfg(test)]

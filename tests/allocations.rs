@@ -5,6 +5,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use sotong::handshake::server;
 use sotong::{
     Agreed, Chunk, Config, Connection, Event, ProtocolError, ReceiveBuffer, Role, SendBuffer,
     Transmit,
@@ -347,6 +348,24 @@ fn memory_beyond_the_capacity_is_given_back_after_a_large_message() {
     end.receive(&small, 5000, false).unwrap();
     end.rx.shrink();
     assert_eq!(LIVE.get() - before, capacity, "what is no larger is kept");
+}
+
+#[test]
+fn a_request_holds_its_head_and_nothing_else() {
+    let config = Config::default();
+    let mut rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
+    let mut tx = SendBuffer::new();
+    let head = b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    let mut shake_hands = || {
+        assert_eq!(rx.extend(head), head.len());
+        let request = server::Handshake::new(&config).receive(&mut rx).unwrap().unwrap();
+        request.accept(&server::Response::default(), &config, &mut tx).unwrap();
+        write(Ok(tx.transmit()));
+    };
+    shake_hands();
+    let heap = measure(shake_hands);
+    assert_eq!((heap.allocations, heap.allocated), (1, head.len()));
 }
 
 #[test]

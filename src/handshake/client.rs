@@ -26,12 +26,11 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use base64::Engine;
 
-use super::head::{HeadSearch, Headers, names};
+use super::head::{Field, HeadSearch, Headers, has_whole_lines, is_named, names};
 use super::{
     BASE64, Extension, HandshakeError, accept_bytes, check_headers, is_field_value, is_host,
     is_origin_form, is_token, push_all, push_headers,
@@ -196,11 +195,12 @@ impl Handshake {
     /// The server broke a rule: close the stream. The same error need not come again.
     pub fn receive(&mut self, rx: &mut ReceiveBuffer) -> Result<Option<Outcome>, HandshakeError> {
         while self.refusal.is_none() {
-            let Some(len) = self.search.find(rx)? else { return Ok(None) };
-            let (response, verdict) = parse(&rx.unparsed()[..len], self.search.lines())?;
-            match response.status {
+            let Some((parsed, len)) = self.search.read(rx, parse)? else { return Ok(None) };
+            let (status, headers) = (parsed.status, Headers::keep(&rx.unparsed()[..len]));
+            let response = Response { status, headers, body: Vec::new() };
+            match status {
                 101 => {
-                    verdict.and_then(|seen| self.check_open(&response, &seen))?;
+                    self.check_open(&response, &parsed)?;
                     let agreed = self.agree(&response)?;
                     rx.skip(len);
                     let conn = Connection::client(Arc::clone(&self.config), agreed, self.keys);
@@ -211,7 +211,6 @@ impl Handshake {
                     if self.interim > self.config.limits.head {
                         return Err(HandshakeError::HeadTooLarge);
                     }
-                    self.search = HeadSearch::new(&self.config.limits);
                 }
                 status => {
                     let body = Body::of(status, &response.headers);
@@ -244,11 +243,16 @@ impl Handshake {
     }
 
     /// What "the client MUST validate" in the server's response.
-    fn check_open(&self, response: &Response, seen: &Seen) -> Result<(), HandshakeError> {
-        if !seen.upgrade {
+    fn check_open(&self, response: &Response, parsed: &Parsed) -> Result<(), HandshakeError> {
+        if !parsed.is_http_11 {
+            return Err(HandshakeError::NotHttp11);
+        }
+        // Here Upgrade is one value, "an ASCII case-insensitive match for the value websocket";
+        // Connection is a list.
+        if (parsed.upgrades, parsed.is_websocket) != (1, true) {
             return Err(HandshakeError::NoUpgrade);
         }
-        if !seen.connection {
+        if !parsed.connection {
             return Err(HandshakeError::NoConnectionUpgrade);
         }
         let mut accepts = response.headers.all("sec-websocket-accept");
@@ -262,7 +266,7 @@ impl Handshake {
                 if self.offered.lines().any(|offered| offered.as_bytes() == name) => {}
             _ => return Err(HandshakeError::SubprotocolNotOffered),
         }
-        if seen.body { Err(HandshakeError::UnexpectedBody) } else { Ok(()) }
+        if parsed.body { Err(HandshakeError::UnexpectedBody) } else { Ok(()) }
     }
 
     /// What the server's answer to the offered extensions agrees on; each may stand there once.
@@ -286,38 +290,43 @@ impl Handshake {
     }
 }
 
-/// What was seen of the fields of a 101.
-struct Seen {
-    upgrade: bool,
+/// What was seen of a response.
+#[derive(Default)]
+struct Parsed {
+    status: u16,
+    is_http_11: bool,
+    upgrades: usize,
+    is_websocket: bool,
     connection: bool,
     body: bool,
 }
 
-/// A response, and what to make of it if it is a 101.
-fn parse(
-    head: &[u8],
-    lines: usize,
-) -> Result<(Response, Result<Seen, HandshakeError>), HandshakeError> {
-    let mut fields = vec![httparse::EMPTY_HEADER; lines];
-    let mut parsed = httparse::Response::new(&mut fields);
-    match parsed.parse(head) {
+fn parse<'b>(head: &'b [u8], fields: &mut [Field<'b>]) -> Option<Parsed> {
+    let mut response = httparse::Response::new(&mut []);
+    let parser = httparse::ParserConfig::default();
+    match parser.parse_response_with_uninit_headers(&mut response, head, fields) {
         Ok(httparse::Status::Complete(len)) if len == head.len() => {}
-        _ => return Err(HandshakeError::Malformed),
+        _ => return None,
     }
-    let status = parsed.code.ok_or(HandshakeError::Malformed)?;
-    let version = parsed.version;
-    let headers = Headers::keep(head);
-    // Here Upgrade is one value, "an ASCII case-insensitive match for the value websocket";
-    // Connection is a list.
-    let is_websocket = |value: &[u8]| value.eq_ignore_ascii_case(b"websocket");
-    let seen = Seen {
-        upgrade: headers.all("upgrade").count() == 1 && headers.all("upgrade").all(is_websocket),
-        connection: headers.all("connection").any(|value| names(value, "upgrade")),
-        body: headers.all("content-length").any(|length| length != b"0")
-            || headers.get("transfer-encoding").is_some(),
-    };
-    let verdict = if version == Some(1) { Ok(seen) } else { Err(HandshakeError::NotHttp11) };
-    Ok((Response { status, headers, body: Vec::new() }, verdict))
+    if !has_whole_lines(head, response.headers) {
+        return None;
+    }
+    let is_http_11 = response.version == Some(1);
+    let mut parsed = Parsed { status: response.code?, is_http_11, ..Parsed::default() };
+    for field in response.headers.iter() {
+        let value = field.value;
+        match field.name.len() {
+            7 if is_named(field, "Upgrade") => {
+                parsed.upgrades += 1;
+                parsed.is_websocket = value.eq_ignore_ascii_case(b"websocket");
+            }
+            10 if is_named(field, "Connection") => parsed.connection |= names(value, "Upgrade"),
+            14 if is_named(field, "Content-Length") => parsed.body |= value != b"0",
+            17 if is_named(field, "Transfer-Encoding") => parsed.body = true,
+            _ => {}
+        }
+    }
+    Some(parsed)
 }
 
 /// The body of a refusal (RFC 9112, section 6.3).

@@ -1,10 +1,16 @@
 //! HTTP heads: where one ends, and what its header fields are (RFC 9112, sections 2 to 5).
 
 use alloc::vec::Vec;
+use core::iter;
+use core::mem::MaybeUninit;
+use core::ops::Range;
 
 use super::HandshakeError;
 use crate::buffer::ReceiveBuffer;
 use crate::config::Limits;
+
+/// A place for a field, which has nothing in it before the parser comes.
+pub(super) type Field<'b> = MaybeUninit<httparse::Header<'b>>;
 
 /// The search for the end of a head that trickles in: every byte is looked at once.
 #[derive(Debug)]
@@ -28,16 +34,52 @@ impl HeadSearch {
         }
     }
 
-    /// The length of the head with its empty line; `None` if there is more to come.
+    /// The next head, as `parse` understands it, and its length; `None` if there is more to come.
     ///
-    /// The unparsed bytes are those of the call before and what came since.
-    pub(super) fn find(&mut self, rx: &ReceiveBuffer) -> Result<Option<usize>, HandshakeError> {
-        self.find_in(rx.unparsed(), self.max_bytes.min(rx.capacity()))
+    /// The unparsed bytes are those of the call before and what came since. `parse` gets a head and a
+    /// place for its fields; it returns nothing if that is no head, or not one alone.
+    pub(super) fn read<T>(
+        &mut self,
+        rx: &ReceiveBuffer,
+        parse: impl for<'b> Fn(&'b [u8], &mut [Field<'b>]) -> Option<T>,
+    ) -> Result<Option<(T, usize)>, HandshakeError> {
+        let (bytes, max) = (rx.unparsed(), self.max_bytes.min(rx.capacity()));
+        let (head, len) = match self.parse_at_once(bytes, max, &parse) {
+            Some(head) => (head, bytes.len()),
+            None => {
+                let Some(len) = self.find_in(bytes, max)? else { return Ok(None) };
+                let mut fields = Vec::with_capacity(self.lines);
+                let head = parse(&bytes[..len], fields.spare_capacity_mut());
+                (head.ok_or(HandshakeError::Malformed)?, len)
+            }
+        };
+        (self.searched, self.lines, self.line_start) = (0, 0, 0);
+        Ok(Some((head, len)))
     }
 
+    /// What ends with an empty line is one whole head as a rule, and then the parser alone finds its
+    /// lines. If it does not like them the search tells why; it will not ask for more, so that no byte
+    /// is parsed over and over.
+    fn parse_at_once<T>(
+        &self,
+        bytes: &[u8],
+        max: usize,
+        parse: impl for<'b> Fn(&'b [u8], &mut [Field<'b>]) -> Option<T>,
+    ) -> Option<T> {
+        let mut fields = [const { Field::uninit() }; FEW_LINES];
+        match bytes {
+            [b'!'..=b'~', .., b'\r', b'\n', b'\r', b'\n'] if bytes.len() <= max => {
+                // The first line is no field.
+                parse(bytes, fields.get_mut(1..self.max_lines.min(FEW_LINES))?)
+            }
+            _ => None,
+        }
+    }
+
+    /// The length of the head with its empty line; `None` if there is more to come.
     fn find_in(&mut self, bytes: &[u8], max: usize) -> Result<Option<usize>, HandshakeError> {
         let searchable = &bytes[..bytes.len().min(max)];
-        while let Some(feed) = searchable[self.searched..].iter().position(|b| *b == b'\n') {
+        while let Some(feed) = find_feed(&searchable[self.searched..]) {
             let end = self.searched + feed + 1;
             // Section 2.2 of RFC 9112 lets a recipient take a bare LF for a line's end; what is
             // behind us may read it differently, so we do not.
@@ -62,11 +104,23 @@ impl HeadSearch {
             _ => Err(HandshakeError::HeadTooLarge),
         }
     }
+}
 
-    /// How many lines the head has that was found.
-    pub(super) fn lines(&self) -> usize {
-        self.lines
-    }
+/// Heads of up to so many lines are parsed without an allocation. Browsers send 15 to 20.
+const FEW_LINES: usize = 64;
+
+/// Whether every line of a head that was parsed, and does not begin with an empty one, ends with CR
+/// LF: the parser takes a bare LF too.
+pub(super) fn has_whole_lines(head: &[u8], fields: &[httparse::Header<'_>]) -> bool {
+    let follows_line = |field: &httparse::Header<'_>| {
+        head[..offset(head, field.name.as_bytes())].ends_with(b"\r\n")
+    };
+    fields.iter().all(follows_line) && head.ends_with(b"\r\n\r\n")
+}
+
+/// Where in a head a part of it begins.
+pub(super) fn offset(head: &[u8], part: &[u8]) -> usize {
+    part.as_ptr().addr() - head.as_ptr().addr()
 }
 
 /// The header fields of a head, in order, as they came.
@@ -95,7 +149,13 @@ impl Headers {
 
     /// The values of all fields of that name.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        self.iter().filter(move |field| field.0.eq_ignore_ascii_case(name)).map(|field| field.1)
+        self.lines().skip(1).filter_map(move |line| {
+            let (own, rest) = line.split_at_checked(name.len())?;
+            let value = rest.strip_prefix(b":")?;
+            // A name with a colon is none, and must not match the start of a value.
+            let is_own = own.eq_ignore_ascii_case(name.as_bytes()) && !own.contains(&b':');
+            is_own.then(|| value.trim_ascii())
+        })
     }
 
     /// All names and values.
@@ -107,6 +167,11 @@ impl Headers {
         })
     }
 
+    /// What stands at that place in the head.
+    pub(super) fn at(&self, place: Range<usize>) -> &[u8] {
+        &self.head[place]
+    }
+
     /// The first line.
     pub(super) fn start(&self) -> &str {
         self.lines().next().and_then(|line| core::str::from_utf8(line).ok()).unwrap_or_default()
@@ -114,8 +179,36 @@ impl Headers {
 
     /// The lines with something on them, without their ends.
     fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        self.head.split(|b| *b == b'\n').map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty())
+        let mut rest = &self.head[..];
+        let lines = iter::from_fn(move || {
+            let (line, after) = rest.split_at(find_feed(rest)? + 1);
+            rest = after;
+            Some(line.trim_ascii_end())
+        });
+        lines.filter(|line| !line.is_empty())
     }
+}
+
+/// Where the first line feed is, found by eight bytes at a time.
+fn find_feed(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let (words, rest) = bytes.as_chunks();
+    for (i, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'\n'));
+        // The lowest of the high bits is that of the first byte which is zero: only such a byte
+        // borrows, and what it borrows from lies above it.
+        let zeros = word.wrapping_sub(ONES) & !word & (ONES << 7);
+        if zeros != 0 {
+            return Some(8 * i + zeros.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = rest.iter().position(|b| *b == b'\n')?;
+    Some(bytes.len() - rest.len() + at)
+}
+
+/// Whether it is the field of that name, without regard to case. Mostly it is spelled just so.
+pub(super) fn is_named(field: &httparse::Header<'_>, name: &str) -> bool {
+    field.name == name || field.name.eq_ignore_ascii_case(name)
 }
 
 /// The elements of a list in one field value (RFC 9110, section 5.6.1), as bytes without white
@@ -124,9 +217,10 @@ pub(super) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|b| *b == b',').map(<[u8]>::trim_ascii)
 }
 
-/// Whether a list names `token`, without regard to case.
+/// Whether a list names `token`, without regard to case. Mostly it names nothing else.
 pub(super) fn names(value: &[u8], token: &str) -> bool {
-    elements(value).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+    value == token.as_bytes()
+        || elements(value).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
 }
 
 #[cfg(test)]
@@ -173,6 +267,18 @@ mod tests {
     }
 
     #[test]
+    fn a_line_feed_is_found_wherever_it_is() {
+        for other in [0, 9, 11, b'\r', 0x7f, 0x80, 0x8a, 0xff] {
+            for at in 0..40 {
+                let mut bytes = [other; 40];
+                assert_eq!(find_feed(&bytes[..at]), None);
+                bytes[at..].fill(b'\n');
+                assert_eq!(find_feed(&bytes), Some(at), "{other}");
+            }
+        }
+    }
+
+    #[test]
     fn fields_are_found_by_name_in_any_case_and_values_are_trimmed() {
         let headers = Headers::keep(b"GET / HTTP/1.1\r\nA: 1\r\nb:\t\xff \r\nC:\r\na:2:3\r\n\r\n");
         assert_eq!(headers.start(), "GET / HTTP/1.1");
@@ -183,6 +289,7 @@ mod tests {
             (None, Some(""), None)
         );
         assert!(headers.all("A").eq([&b"1"[..], b"2:3"]));
+        assert_eq!((headers.get("a:2"), headers.get("")), (None, None));
         assert_eq!(headers.iter().count(), 4);
     }
 }

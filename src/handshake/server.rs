@@ -27,16 +27,15 @@ use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec;
 
-use base64::Engine;
-
-use super::head::{HeadSearch, Headers, elements, names};
+use super::head::{Field, HeadSearch, Headers, elements, has_whole_lines, is_named, names, offset};
 use super::{
-    BASE64, Extension, HandshakeError, accept_bytes, check_headers, is_host, is_origin_form,
-    is_token, is_visible_without_fragment, push_all, push_headers,
+    Extension, HandshakeError, accept_bytes, check_headers, is_host, is_origin_form, is_token,
+    is_visible_without_fragment, push_all, push_headers,
 };
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::config::Config;
 use crate::connection::{Agreed, Connection};
+use crate::extension::AsciiSet;
 
 /// Waits for a request.
 #[derive(Debug)]
@@ -62,10 +61,10 @@ impl Handshake {
     /// request asks for a WebSocket is left to [`Request::upgrade`], so that one port can serve
     /// pages too.
     pub fn receive(&mut self, rx: &mut ReceiveBuffer) -> Result<Option<Request>, HandshakeError> {
-        let Some(len) = self.search.find(rx)? else { return Ok(None) };
-        let request = Request::parse(&rx.unparsed()[..len], self.search.lines())?;
+        let Some((key, len)) = self.search.read(rx, parse)? else { return Ok(None) };
+        let headers = Headers::keep(&rx.unparsed()[..len]);
         rx.skip(len);
-        Ok(Some(request))
+        Ok(Some(Request { headers, key }))
     }
 }
 
@@ -73,22 +72,11 @@ impl Handshake {
 #[derive(Clone, Debug)]
 pub struct Request {
     headers: Headers,
-    upgrade: Result<(), HandshakeError>,
+    /// Where in the head the key begins, if this is a valid request for a WebSocket.
+    key: Result<usize, HandshakeError>,
 }
 
 impl Request {
-    fn parse(head: &[u8], lines: usize) -> Result<Self, HandshakeError> {
-        let mut fields = vec![httparse::EMPTY_HEADER; lines];
-        let mut parsed = httparse::Request::new(&mut fields);
-        match parsed.parse(head) {
-            Ok(httparse::Status::Complete(len)) if len == head.len() => {}
-            _ => return Err(HandshakeError::Malformed),
-        }
-        let headers = Headers::keep(head);
-        let upgrade = check_upgrade(&parsed);
-        Ok(Self { headers, upgrade })
-    }
-
     /// The method; `GET` in a request for a WebSocket.
     pub fn method(&self) -> &str {
         self.headers.start().split(' ').next().unwrap_or_default()
@@ -158,7 +146,7 @@ impl Request {
     ///
     /// The first rule of section 4.2.1 that it breaks; [`refuse`] writes the answer for it.
     pub fn upgrade(&self) -> Result<(), HandshakeError> {
-        self.upgrade
+        self.key.map(|_| ())
     }
 
     /// Queues the answer that opens the connection (section 4.2.2). Of the extensions that are
@@ -176,19 +164,18 @@ impl Request {
         tx: &mut SendBuffer,
     ) -> Result<Connection, HandshakeError> {
         let config = config.into();
-        self.upgrade?;
+        let key = self.key?;
         check_headers(response.headers)?;
         if let Some(chosen) = response.subprotocol
             && !self.subprotocols().any(|offered| offered == chosen)
         {
             return Err(HandshakeError::ForbiddenSubprotocol);
         }
-        let key = self.headers.get("sec-websocket-key").unwrap_or_default();
         tx.push(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Accept: ",
         );
-        tx.push(b"Sec-WebSocket-Accept: ");
-        tx.push(&accept_bytes(key));
+        tx.push(&accept_bytes(self.headers.at(key..key + KEY_LEN)));
         tx.push(b"\r\n");
         if let Some(chosen) = response.subprotocol {
             push_all(&["Sec-WebSocket-Protocol: ", chosen, "\r\n"], tx);
@@ -314,9 +301,21 @@ fn push_body(connection: &str, body: &[u8], tx: &mut SendBuffer) {
     tx.push(body);
 }
 
+/// Whether this is the head of a request; then where its key begins, if it is a valid one for a
+/// WebSocket.
+fn parse<'b>(head: &'b [u8], fields: &mut [Field<'b>]) -> Option<Result<usize, HandshakeError>> {
+    let mut parsed = httparse::Request::new(&mut []);
+    match parsed.parse_with_uninit_headers(head, fields) {
+        Ok(httparse::Status::Complete(len)) if len == head.len() => {}
+        _ => return None,
+    }
+    let is_whole = has_whole_lines(head, parsed.headers);
+    is_whole.then(|| check_upgrade(&parsed).map(|key| offset(head, key)))
+}
+
 /// The client's obligations (section 4.2.1), in the order of the errors' severity: what HTTP
 /// forbids first.
-fn check_upgrade(request: &httparse::Request<'_, '_>) -> Result<(), HandshakeError> {
+fn check_upgrade<'b>(request: &httparse::Request<'_, 'b>) -> Result<&'b [u8], HandshakeError> {
     if request.version != Some(1) {
         return Err(HandshakeError::NotHttp11);
     }
@@ -345,10 +344,11 @@ fn check_upgrade(request: &httparse::Request<'_, '_>) -> Result<(), HandshakeErr
         (1, true) => {}
         _ => return Err(HandshakeError::RepeatedVersion),
     }
-    if (seen.keys, seen.key_is_good) != (1, true) {
-        return Err(HandshakeError::BadKey);
+    let (1, Some(key)) = (seen.keys, seen.key) else { return Err(HandshakeError::BadKey) };
+    if seen.subprotocols {
+        check_subprotocols(request.headers)?;
     }
-    check_subprotocols(request)
+    Ok(key)
 }
 
 /// `GET http://host/path` is for proxies, but "a server MUST accept the absolute-form" (RFC 9112, 3.2.2).
@@ -368,42 +368,44 @@ fn check_target(target: &str) -> Result<(), HandshakeError> {
 
 /// What was seen of the header fields that matter.
 #[derive(Default)]
-struct Seen {
+struct Seen<'b> {
     host: usize,
     upgrade: bool,
     connection: bool,
     versions: usize,
     version_13: bool,
     keys: usize,
-    key_is_good: bool,
+    key: Option<&'b [u8]>,
+    subprotocols: bool,
     body: bool,
 }
 
-impl Seen {
-    fn note(&mut self, field: &httparse::Header<'_>) -> Result<(), HandshakeError> {
-        let value = field.value.trim_ascii();
-        let is = |name: &str| field.name.eq_ignore_ascii_case(name);
+impl<'b> Seen<'b> {
+    fn note(&mut self, field: &httparse::Header<'b>) -> Result<(), HandshakeError> {
+        let value = field.value;
+        let is = |name| is_named(field, name);
         // The length tells most names apart without looking at them.
         match field.name.len() {
-            4 if is("host") => {
+            4 if is("Host") => {
                 self.host += 1;
-                if !core::str::from_utf8(value).is_ok_and(is_host) {
+                if !is_host(value) {
                     return Err(HandshakeError::BadHost);
                 }
             }
-            7 if is("upgrade") => self.upgrade |= names(value, "websocket"),
-            10 if is("connection") => self.connection |= names(value, "upgrade"),
-            21 if is("sec-websocket-version") => {
+            7 if is("Upgrade") => self.upgrade |= names(value, "websocket"),
+            10 if is("Connection") => self.connection |= names(value, "Upgrade"),
+            21 if is("Sec-WebSocket-Version") => {
                 self.versions += 1;
                 self.version_13 = value == b"13";
             }
-            17 if is("sec-websocket-key") => {
+            17 if is("Sec-WebSocket-Key") => {
                 self.keys += 1;
-                self.key_is_good = is_key(value);
+                self.key = is_key(value).then_some(value);
             }
-            14 if is("content-length") => self.body |= value != b"0",
-            17 if is("transfer-encoding") => self.body = true,
-            24 if is("sec-websocket-extensions") => {
+            22 if is("Sec-WebSocket-Protocol") => self.subprotocols = true,
+            14 if is("Content-Length") => self.body |= value != b"0",
+            17 if is("Transfer-Encoding") => self.body = true,
+            24 if is("Sec-WebSocket-Extensions") => {
                 let list =
                     core::str::from_utf8(value).map_err(|_| HandshakeError::BadExtensions)?;
                 if !Extension::list(list).all(|extension| extension.is_ok()) {
@@ -416,20 +418,24 @@ impl Seen {
     }
 }
 
-/// "A base64-encoded value that, when decoded, is 16 bytes in length"; unused bits must be zero, so
-/// that a nonce has one spelling.
+/// "A base64-encoded value that, when decoded, is 16 bytes in length": 22 characters, the last of
+/// them for two bits. Its unused bits must be zero, so that a nonce has one spelling.
 fn is_key(value: &[u8]) -> bool {
-    let mut nonce = [0; 18]; // what 24 characters could hold
-    value.len() == 24 && BASE64.decode_slice(value, &mut nonce) == Ok(16)
+    value.len() == KEY_LEN
+        && matches!(value[21..], [b'A' | b'Q' | b'g' | b'w', b'=', b'='])
+        && value[..21].iter().all(|b| BASE64_DIGITS.contains(*b))
 }
+
+const KEY_LEN: usize = 24;
+
+static BASE64_DIGITS: AsciiSet = AsciiSet::alphanumeric_and(b"+/");
 
 /// "The elements that comprise this value MUST be non-empty strings" of token characters, "and MUST
 /// all be unique strings" (section 4.1).
-fn check_subprotocols(request: &httparse::Request<'_, '_>) -> Result<(), HandshakeError> {
-    let is_list =
-        |field: &&httparse::Header<'_>| field.name.eq_ignore_ascii_case("sec-websocket-protocol");
+fn check_subprotocols(fields: &[httparse::Header<'_>]) -> Result<(), HandshakeError> {
+    let is_list = |field: &&httparse::Header<'_>| is_named(field, "Sec-WebSocket-Protocol");
     let mut offered = vec![];
-    for name in request.headers.iter().filter(is_list).flat_map(|field| elements(field.value)) {
+    for name in fields.iter().filter(is_list).flat_map(|field| elements(field.value)) {
         if !core::str::from_utf8(name).is_ok_and(is_token) {
             return Err(HandshakeError::BadSubprotocols);
         }

@@ -121,6 +121,20 @@ fn a_head_cut_anywhere_is_waited_for() {
 }
 
 #[test]
+fn no_line_ends_with_a_bare_line_feed_whatever_comes_behind_the_head() {
+    let bytes = with_more(&["X: y", "Y:", "Z: "]);
+    let ends = bytes.windows(2).enumerate().filter(|(_, end)| end == b"\r\n");
+    for (cr, _) in ends {
+        let mut bytes = bytes.clone();
+        bytes.remove(cr);
+        for behind in ["", "\r\n", "\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"] {
+            let answer = answer(&[&bytes[..], behind.as_bytes()].concat());
+            assert_eq!(status(&answer), 400, "{cr} {behind:?}");
+        }
+    }
+}
+
+#[test]
 fn bytes_behind_the_head_are_frames_and_none_is_lost() {
     let bytes = [&head(&REQUEST)[..], b"\x81\x85\0\0\0\0early\x89\x80\0\0\0\0"].concat();
     let config = Config::default();
