@@ -4,6 +4,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::Arc;
 
 use sotong::handshake::server;
 use sotong::{
@@ -352,7 +353,7 @@ fn memory_beyond_the_capacity_is_given_back_after_a_large_message() {
 
 #[test]
 fn a_request_holds_its_head_and_nothing_else() {
-    let config = Config::default();
+    let config = Arc::new(Config::default());
     let mut rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
     let mut tx = SendBuffer::new();
     let head = b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -360,7 +361,7 @@ fn a_request_holds_its_head_and_nothing_else() {
     let mut shake_hands = || {
         assert_eq!(rx.extend(head), head.len());
         let request = server::Handshake::new(&config).receive(&mut rx).unwrap().unwrap();
-        request.accept(&server::Response::default(), &config, &mut tx).unwrap();
+        request.accept(&server::Response::default(), Arc::clone(&config), &mut tx).unwrap();
         write(Ok(tx.transmit()));
     };
     shake_hands();

@@ -1,6 +1,7 @@
 //! The works that are measured, in time by `parts` and in instructions by `instructions`.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use sotong::handshake::{client, server};
 use sotong::{
@@ -225,7 +226,7 @@ pub const REQUEST: &[u8] = b"GET /chat?room=1 HTTP/1.1\r\n\
     Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
 
 fn handshake_server() -> Work {
-    let config = Config::default();
+    let config = Arc::new(Config::default());
     let mut rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
     let mut tx = SendBuffer::new();
     Work {
@@ -236,7 +237,7 @@ fn handshake_server() -> Work {
             assert_eq!(rx.extend(black_box(REQUEST)), REQUEST.len());
             let mut handshake = server::Handshake::new(&config);
             let request = handshake.receive(&mut rx).expect("a request").expect("all of it");
-            black_box(request.accept(&server::Response::default(), &config, &mut tx))
+            black_box(request.accept(&server::Response::default(), Arc::clone(&config), &mut tx))
                 .expect("upgrade");
             let mut transmit = tx.transmit();
             black_box(transmit.slices());
@@ -246,7 +247,7 @@ fn handshake_server() -> Work {
 }
 
 fn handshake_client() -> Work {
-    let config = Config::default();
+    let config = Arc::new(Config::default());
     let mut rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
     let mut tx = SendBuffer::new();
     let request = client::Request { host: "example.com", target: "/chat", ..Default::default() };
@@ -260,7 +261,7 @@ fn handshake_client() -> Work {
         run: Box::new(move || {
             let nonce = black_box(*b"the sample nonce");
             let mut handshake =
-                client::Handshake::start(&request, &config, nonce, || None, &mut tx)
+                client::Handshake::start(&request, Arc::clone(&config), nonce, || None, &mut tx)
                     .expect("a request");
             let mut transmit = tx.transmit();
             black_box(transmit.slices());

@@ -1,4 +1,5 @@
 use std::cell::RefCell;
+use std::sync::{Arc, LazyLock};
 
 use sotong::handshake::server::{Handshake, Response};
 use sotong::{Agreed, Config, Connection, Event, ReceiveBuffer, SendBuffer};
@@ -10,7 +11,7 @@ use crate::memory::wire::Wire;
 
 pub const RECEIVING: Receiving = Receiving {
     name: "sotong",
-    note: "the core; the receive buffer of `Limits::default()`, 16 KiB",
+    note: "the core; the receive buffer of `Limits::default()`, 64 KiB",
     make: |wire| Box::new(Server::new(wire)),
 };
 
@@ -87,7 +88,7 @@ impl Sender for End {
 }
 
 fn answer(mut wire: Wire) -> Outcome {
-    let config = Config::default();
+    let config = shared();
     let mut rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
     let mut tx = SendBuffer::new();
     let mut handshake = Handshake::new(&config);
@@ -95,12 +96,18 @@ fn answer(mut wire: Wire) -> Outcome {
         let n = wire.read_into(rx.spare());
         rx.filled(n);
         let Some(request) = handshake.receive(&mut rx)? else { continue };
-        std::hint::black_box(request.accept(&Response::default(), &config, &mut tx)?);
+        std::hint::black_box(request.accept(&Response::default(), config, &mut tx)?);
         let mut transmit = tx.transmit();
         wire.write_slices(&transmit.slices());
         transmit.consume(transmit.len());
         return Ok(());
     }
+}
+
+/// One for all connections.
+fn shared() -> Arc<Config> {
+    static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(Arc::default);
+    Arc::clone(&CONFIG)
 }
 
 fn config() -> Config {
