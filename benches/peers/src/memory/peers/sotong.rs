@@ -69,8 +69,8 @@ struct End {
 impl End {
     fn new(wire: Wire, role: Role, payload: Vec<u8>) -> Self {
         let conn = match role {
-            Role::Server => Connection::server(&config(), Agreed::default()),
-            Role::Client => Connection::client(&config(), Agreed::default(), masking_key),
+            Role::Server => Connection::server(config(), Agreed::default()),
+            Role::Client => Connection::client(config(), Agreed::default(), masking_key),
         };
         Self { wire, conn, tx: SendBuffer::new(), payload }
     }
