@@ -23,7 +23,7 @@ pub const SENDING: Sending = Sending {
 
 pub const ANSWERING: Answering = Answering {
     name: "sotong",
-    note: "the core; buffers of its own for each connection",
+    note: "the core; the thread's buffers, as the tokio adapter uses them",
     answer: Some(answer),
 };
 
@@ -87,21 +87,28 @@ impl Sender for End {
     }
 }
 
+thread_local! {
+    static BUFFERS: RefCell<(ReceiveBuffer, SendBuffer)> = RefCell::new((
+        ReceiveBuffer::with_capacity(shared().limits.receive_buffer),
+        SendBuffer::new(),
+    ));
+}
+
 fn answer(mut wire: Wire) -> Outcome {
     let config = shared();
-    let mut rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer);
-    let mut tx = SendBuffer::new();
-    let mut handshake = Handshake::new(&config);
-    loop {
-        let n = wire.read_into(rx.spare());
-        rx.filled(n);
-        let Some(request) = handshake.receive(&mut rx)? else { continue };
-        std::hint::black_box(request.accept(&Response::default(), config, &mut tx)?);
-        let mut transmit = tx.transmit();
-        wire.write_slices(&transmit.slices());
-        transmit.consume(transmit.len());
-        return Ok(());
-    }
+    BUFFERS.with_borrow_mut(|(rx, tx)| {
+        let mut handshake = Handshake::new(&config);
+        loop {
+            let n = wire.read_into(rx.spare());
+            rx.filled(n);
+            let Some(request) = handshake.receive(rx)? else { continue };
+            std::hint::black_box(request.accept(&Response::default(), config, tx)?);
+            let mut transmit = tx.transmit();
+            wire.write_slices(&transmit.slices());
+            transmit.consume(transmit.len());
+            return Ok(());
+        }
+    })
 }
 
 /// One for all connections.
