@@ -442,11 +442,8 @@ impl Frame {
     ) -> Transmit<'t, 'p> {
         let header = self.header(reserved, payload.len()).encode();
         if let Some(key) = self.masking_key {
-            let mut mask = Mask::new(key);
             tx.push_header(&header, payload.len());
-            for block in payload.chunks(MASK_BLOCK) {
-                mask.apply(tx.push_mut(block));
-            }
+            tx.push_masked(payload, Mask::new(key));
             return tx.transmit();
         }
         if payload.len() <= COPY_UP_TO {
@@ -462,6 +459,3 @@ impl Frame {
 /// A payload up to this size is copied behind its header; that costs less than a second slice in a
 /// vectored write does.
 const COPY_UP_TO: usize = 4096;
-
-/// Payload is copied and masked in blocks that stay in the first-level cache.
-const MASK_BLOCK: usize = 8192;
