@@ -24,6 +24,7 @@ pub struct Work {
 pub fn works() -> Vec<Work> {
     let mut works = vec![handshake_server(), handshake_client(), headers()];
     works.extend([16, 125, 1024, 16 << 10, 1 << 20].map(mask));
+    works.extend([(1, 32), (16, 128), (20, 300)].map(|(min, max)| mask_mixed(min, max)));
     let sizes = [16, 125, 1024, 16 << 10, 1 << 20];
     works.extend(sizes.map(|len| receive("binary", Opcode::Binary, &binary(len))));
     works.extend(sizes[1..].iter().map(|&len| receive("text", Opcode::Text, &text(len))));
@@ -185,6 +186,29 @@ fn mask(len: usize) -> Work {
         units: 1,
         bytes: len,
         run: Box::new(move || mask.apply(black_box(&mut bytes))),
+    }
+}
+
+/// Lengths that no branch predictor can learn, as messages of people have.
+fn mask_mixed(min: usize, max: usize) -> Work {
+    let mut random = 1u64;
+    let lens: Vec<usize> = std::iter::repeat_with(|| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        min + (random >> 33) as usize % (max - min)
+    })
+    .take(16 << 10)
+    .collect();
+    let mut bytes = vec![7; max];
+    let mut mask = Mask::new([0x37, 0xfa, 0x21, 0x3d]);
+    Work {
+        name: format!("mask {} to {}, mixed", size(min), size(max)),
+        units: lens.len(),
+        bytes: lens.iter().sum(),
+        run: Box::new(move || {
+            for &len in &lens {
+                mask.apply(black_box(&mut bytes[..len]));
+            }
+        }),
     }
 }
 

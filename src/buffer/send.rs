@@ -8,6 +8,7 @@
 use alloc::vec::Vec;
 
 use crate::frame::{EncodedHeader, FrameHeader};
+use crate::mask::Mask;
 
 /// The queue of bytes for the stream.
 #[derive(Debug, Default)]
@@ -103,11 +104,9 @@ impl SendBuffer {
         self.queue.extend_from_slice(bytes);
     }
 
-    /// Pushes `bytes` and lends the copy, to be masked in place.
-    pub(crate) fn push_mut(&mut self, bytes: &[u8]) -> &mut [u8] {
-        let start = self.queue.len();
-        self.queue.extend_from_slice(bytes);
-        &mut self.queue[start..]
+    #[inline]
+    pub(crate) fn push_masked(&mut self, payload: &[u8], mut mask: Mask) {
+        mask.append(payload, &mut self.queue);
     }
 
     /// Pushes a frame whose length is known only when its payload is there: `write` appends the

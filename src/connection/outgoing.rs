@@ -469,13 +469,7 @@ impl Frame {
     }
 
     fn queue_masked(self, key: [u8; 4], reserved: u8, payload: &[u8], tx: &mut SendBuffer) {
-        let mut mask = Mask::new(key);
         tx.push_header(&self.header(reserved, payload.len()).encode(), payload.len());
-        for block in payload.chunks(MASK_BLOCK) {
-            mask.apply(tx.push_mut(block));
-        }
+        tx.push_masked(payload, Mask::new(key));
     }
 }
-
-/// Payload is copied and masked in blocks that stay in the first-level cache.
-const MASK_BLOCK: usize = 8192;
