@@ -153,9 +153,11 @@ impl ReceiveBuffer {
         self.storage.len()
     }
 
-    /// Counts the bytes that come in from here on.
+    /// Goes over to another connection, of which so many bytes have come.
     #[cfg(feature = "tokio")]
     pub(crate) fn resume(&mut self, received: u64) {
+        debug_assert!(self.is_empty());
+        (self.missing, self.is_inflating, self.was_filled) = (0, false, false);
         self.received = received;
     }
 

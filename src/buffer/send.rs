@@ -75,7 +75,7 @@ impl SendBuffer {
         self.queue.capacity()
     }
 
-    /// Counts the bytes that go out from here on.
+    /// Goes over to another connection, of which so many bytes have gone out.
     #[cfg(feature = "tokio")]
     pub(crate) fn resume(&mut self, sent: u64) {
         self.sent = sent;

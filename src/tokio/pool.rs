@@ -32,7 +32,7 @@ pub(super) trait Buffer: Sized + 'static {
     fn held(&self) -> usize;
     /// How many bytes have passed through it.
     fn moved(&self) -> u64;
-    /// Counts on from here.
+    /// Goes over to another connection, which has moved so many bytes.
     fn resume(&mut self, moved: u64);
     /// The pool of this thread.
     fn pool() -> &'static LocalKey<RefCell<Pool<Self>>>;
