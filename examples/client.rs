@@ -122,7 +122,11 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
                     header.split_once(':').ok_or(format!("{header} has no colon"))?;
                 headers.push((name.trim().to_owned(), value.trim().to_owned()));
             }
-            "--deflate" => config.deflate = Some(Deflate::default()),
+            "--deflate" => {
+                let mut deflate = Deflate::default();
+                deflate.threshold = 128; // lines are short
+                config.deflate = Some(deflate);
+            }
             _ if arg.starts_with("--") => return Err(format!("{arg} is not known")),
             _ => url = Some(arg),
         }

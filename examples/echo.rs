@@ -114,6 +114,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             let mut deflate = Deflate::default();
             deflate.level = 1; // what is sent back at once is to be sent back fast
             (deflate.context_takeover, deflate.peer_context_takeover) = (true, true);
+            deflate.threshold = 128; // with context short messages gain too
             options.config.deflate = Some(deflate);
             continue;
         }
