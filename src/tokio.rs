@@ -224,7 +224,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// Queues a text message; [`flush`](Self::flush) or [`recv`](Self::recv) writes it, with
-    /// whatever else is queued. Waits only while the queue is full.
+    /// whatever else is queued. Waits only while the queue is full. What is larger than the queue is
+    /// written at once, as far as the stream takes it.
     ///
     /// # Errors
     ///
