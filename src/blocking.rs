@@ -181,7 +181,8 @@ impl<S: Stream> WebSocket<S> {
     }
 
     /// Queues a text message; [`flush`](Self::flush) or [`recv`](Self::recv) writes it, with
-    /// whatever else is queued. Writes only while the queue is full.
+    /// whatever else is queued. Writes only while the queue is full. What is larger
+    /// than the queue is written at once.
     ///
     /// # Errors
     ///
