@@ -27,11 +27,11 @@
 //! # }
 //! ```
 //!
-//! The adapter holds no protocol decision: it is under 1,000 lines of code that move bytes and wait.
+//! The adapter holds no protocol decision: all it does is to move bytes and to wait.
 //! [`WebSocket::recv`] answers pings, sends keepalives, drives the closing handshake and writes
 //! what is queued before it waits, so a program that receives in a loop needs nothing else.
-//! Messages [fed](WebSocket::feed_text) between two calls of `recv` leave in one write, but for those that
-//! are larger than the queue: they are written at once.
+//! Messages [fed](WebSocket::feed_text) between two calls of `recv` leave in one write; one that is
+//! larger than the queue is written at once.
 //!
 //! An idle connection has no buffers: those of its thread are lent to it while it has something to
 //! read or to write. A `WebSocket` is one pointer to less than 300 bytes.
