@@ -348,7 +348,8 @@ fn memory_beyond_the_capacity_is_given_back_after_a_large_message() {
     assert_eq!(LIVE.get(), before);
     end.receive(&small, 5000, false).unwrap();
     end.rx.shrink();
-    assert_eq!(LIVE.get() - before, capacity, "what is no larger is kept");
+    let kept = LIVE.get() - before;
+    assert!((capacity..=capacity + 64).contains(&kept), "{kept}: what is no larger is kept");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -196,6 +197,13 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         }
         Poll::Ready(Ok(()))
     }
+}
+
+/// Encodes a message once, to be masked where it lies.
+pub(super) fn in_place<'p>(
+    mut bytes: &'p mut [u8],
+) -> impl for<'t> FnMut(&mut Outgoing, &'t mut SendBuffer) -> Result<Transmit<'t, 'p>, SendError> {
+    move |outgoing, tx| outgoing.send_binary_in_place(mem::take(&mut bytes), tx)
 }
 
 /// Writes until nothing is left; what the stream does not take stays in the queue.
