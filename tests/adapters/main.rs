@@ -7,6 +7,7 @@ mod deadlines;
 mod deflate;
 #[cfg(unix)]
 mod ends;
+mod faults;
 mod scripted;
 mod sockets;
 mod split;
