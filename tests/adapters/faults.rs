@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use crate::scripted::{parts, paused};
 use ends::{Said, Talk, Tasks, Threads, Whole, converse};
 use scenarios::Scenario;
+pub use stream::acceptance;
 use stream::{Abilities, Fault, Faulty, Operation, What};
 
 const OPERATIONS: [Operation; 4] =

@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use endings::{Configs, Ending, Seen};
-use heap::{Held, held};
+use heap::held;
 use server::{serve, serve_async};
 
 /// How many clients there are at a time.

@@ -4,11 +4,8 @@ use sotong::{Agreed, Config, Connection, ProtocolError, Role};
 
 use super::stream::{Bytes, End, Step, parts};
 use crate::scripted::{self, masked, plain};
+use crate::sockets::REQUEST;
 use crate::subject::name;
-
-pub const REQUEST: &[u8] =
-    b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 const REFUSAL: &[u8] = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\n\r\nwho?";
 

@@ -313,7 +313,7 @@ pub fn parts(bytes: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-fn acceptance(request: &[u8]) -> Vec<u8> {
+pub fn acceptance(request: &[u8]) -> Vec<u8> {
     let config = Config::default();
     let (mut rx, mut tx) = (ReceiveBuffer::with_capacity(request.len()), SendBuffer::new());
     assert_eq!(rx.extend(request), request.len());
