@@ -205,8 +205,8 @@ impl Ending {
                 return peer.write_all(&[&first, second].concat()).unwrap();
             }
             Self::BrokenRule => peer.write_all(&frame(0x83, KEY, b"")).unwrap(),
-            // The server cannot tell us, since we do not read.
-            Self::DoesNotRead => return thread::sleep(4 * HASTE),
+            // Then the server has given up, or waits for our pong.
+            Self::DoesNotRead => thread::sleep(4 * HASTE),
             _ => {}
         }
         let mut rest = vec![];
