@@ -68,6 +68,8 @@ pub struct End {
 pub struct Abilities {
     /// Reads and writes of the blocking kind give up now and then.
     pub ticks: bool,
+    /// It writes several slices at once, and at once; others, as TLS does, keep what is written until
+    /// they are flushed.
     pub slices: bool,
 }
 
@@ -86,6 +88,9 @@ struct Inner {
     dead: Option<What>,
     operations: [usize; 4],
     is_shut_down: bool,
+    /// What was written and waits to be flushed.
+    kept: Vec<u8>,
+    keeps: bool,
     written: Vec<u8>,
     delivered: Vec<u8>,
     /// Whoever waits to read, and whoever waits for the rest: only the last one is remembered.
@@ -108,6 +113,8 @@ impl Faulty {
             dead: None,
             operations: [0; 4],
             is_shut_down: false,
+            kept: vec![],
+            keeps: !abilities.slices,
             written: vec![],
             delivered: vec![],
             wakers: [None, None],
@@ -264,13 +271,23 @@ impl Inner {
             Some(What::Short) => 1,
             _ => Faulty::MAX_WRITE,
         };
-        let before = self.written.len();
-        self.written.extend(bufs.iter().flat_map(|buf| buf.iter()).take(most));
-        Ok(self.written.len() - before)
+        let before = self.kept.len();
+        self.kept.extend(bufs.iter().flat_map(|buf| buf.iter()).take(most));
+        let n = self.kept.len() - before;
+        if !self.keeps {
+            self.written.append(&mut self.kept);
+        }
+        Ok(n)
+    }
+
+    fn flush(&mut self, what: Option<What>) -> io::Result<()> {
+        settle(what)?;
+        self.written.append(&mut self.kept);
+        Ok(())
     }
 
     fn shut_down(&mut self, what: Option<What>) -> io::Result<()> {
-        settle(what)?;
+        self.flush(what)?;
         self.is_shut_down = true;
         Ok(())
     }
@@ -338,7 +355,7 @@ impl Write for Faulty {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.block(Operation::Flush, |_, what| Poll::Ready(settle(what)))
+        self.block(Operation::Flush, |inner, what| Poll::Ready(inner.flush(what)))
     }
 }
 
@@ -398,7 +415,7 @@ impl AsyncWrite for Faulty {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll(Operation::Flush, cx, |_, what| Poll::Ready(settle(what)))
+        self.poll(Operation::Flush, cx, |inner, what| Poll::Ready(inner.flush(what)))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
