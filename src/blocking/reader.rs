@@ -22,12 +22,12 @@ pub(super) trait Link {
 
     fn traffic(&self, received: Option<u64>) -> Traffic;
 
-    /// Writes what is queued; `false` if another thread is writing and takes it along, and this one is
-    /// not to `wait` for it.
+    /// Writes what is queued; `false` if another thread is writing and takes it along, and this one
+    /// is not to `wait` for it.
     fn flush(&mut self, wait: bool) -> Result<bool>;
 
-    /// Shuts the writing direction down; `false` if the stream cannot. Where it paused, the next call
-    /// tries again.
+    /// Shuts the writing direction down; `false` if the stream cannot. Where it paused, the next
+    /// call tries again.
     fn shut_down(&mut self) -> bool;
 }
 

@@ -8,10 +8,10 @@
 //!   receiver ┘   (a moment)      (as long as writing takes)
 //! ```
 //!
-//! Encoding takes the queue for a moment. Who finds it with nobody writing takes what is queued over
-//! to `Out` and writes it; whoever comes meanwhile only queues, and the writer takes that along. So
-//! the receiver never waits for a sender whose peer does not read, unless all that is left to do is to
-//! shut down a stream that does not tick.
+//! Encoding takes the queue for a moment. Who finds it with nobody writing takes what is queued
+//! over to `Out` and writes it; whoever comes meanwhile only queues, and the writer takes that
+//! along. So the receiver never waits for a sender whose peer does not read, unless all that is
+//! left to do is to shut down a stream that does not tick.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};

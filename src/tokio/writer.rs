@@ -198,7 +198,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 }
 
-/// Polls until no signal comes in between: it is no failure, and nobody wakes who waits for it to pass.
+/// Polls until no signal comes in between: it is no failure, and nobody wakes who waits for it to
+/// pass.
 pub(super) fn uninterrupted<T>(
     mut poll: impl FnMut() -> Poll<io::Result<T>>,
 ) -> Poll<io::Result<T>> {

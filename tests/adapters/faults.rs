@@ -1,10 +1,10 @@
 //! Every operation on the stream fails once, in every way, in every scenario, over both adapters,
 //! whole and in halves.
 //!
-//! After a fault that passes (a signal, a tick, a short count, a wait) everything is as if it had not
-//! been: the same events, the same bytes, the same end. After one that does not, what has come is
-//! still handed over, what the peer has seen is the beginning of what was to be sent, and the error
-//! says what happened.
+//! After a fault that passes (a signal, a tick, a short count, a wait) everything is as if it had
+//! not been: the same events, the same bytes, the same end. After one that does not, what has come
+//! is still handed over, what the peer has seen is the beginning of what was to be sent, and the
+//! error says what happened.
 
 mod ends;
 mod scenarios;
@@ -112,8 +112,8 @@ impl Run {
     }
 }
 
-/// What was written, without what is random in it: the key of a request, the masks. Of half a header
-/// at the end nothing remains.
+/// What was written, without what is random in it: the key of a request, the masks. Of half a
+/// header at the end nothing remains.
 fn unmasked(written: &[u8]) -> Vec<u8> {
     const KEY: &str = "Sec-WebSocket-Key: ";
     let (head, mut frames) = stream::parts(written);

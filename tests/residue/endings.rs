@@ -229,18 +229,24 @@ impl Configs {
         let timeouts = &mut hasty.timeouts;
         (timeouts.handshake, timeouts.keepalive) = (Some(HASTE), Some(HASTE));
         (timeouts.pong, timeouts.close, timeouts.send) = (Some(HASTE), Some(HASTE), Some(HASTE));
-        let mut compressing = patient.clone();
-        #[cfg(feature = "deflate")]
-        {
-            let mut deflate = sotong::Deflate::default();
-            (deflate.context_takeover, deflate.peer_context_takeover) = (true, true);
-            deflate.threshold = 10;
-            compressing.deflate = Some(deflate);
-        }
-        compressing.limits.send_queue /= 2;
+        let compressing = compressing(patient.clone());
         let [patient, hasty, compressing] = [patient, hasty, compressing].map(Arc::new);
         Self { patient, hasty, compressing }
     }
+}
+
+#[cfg(feature = "deflate")]
+fn compressing(mut config: Config) -> Config {
+    let mut deflate = sotong::Deflate::default();
+    (deflate.context_takeover, deflate.peer_context_takeover) = (true, true);
+    deflate.threshold = 10;
+    config.deflate = Some(deflate);
+    config
+}
+
+#[cfg(not(feature = "deflate"))]
+fn compressing(config: Config) -> Config {
+    config
 }
 
 const KEY: Option<[u8; 4]> = Some([1, 2, 3, 4]);

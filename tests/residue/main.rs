@@ -1,5 +1,5 @@
-//! Connections come and go, in every way in which they end, and leave nothing behind: no bytes on the
-//! heap, no file descriptor, no task.
+//! Connections come and go, in every way in which they end, and leave nothing behind: no bytes on
+//! the heap, no file descriptor, no task.
 //!
 //! Some thousand in a plain run; a hundred thousand, in some minutes, with
 //! `RESIDUE_CYCLES=100000 cargo test --release --all-features --test residue -- --nocapture`.
@@ -37,11 +37,12 @@ const ROUND: usize = 500;
 /// How many rounds it takes until a process has what it has only once.
 const WARM_UP: usize = 2;
 
-/// How much more memory than before the pools of a thread may hold at the end of a round: a buffer for
-/// each direction of each connection that was there at the same time.
+/// How much more memory than before the pools of a thread may hold at the end of a round: a buffer
+/// for each direction of each connection that was there at the same time.
 const POOLED: isize = 2 * (CLIENTS * 64 * 1024) as isize;
 
-/// The buffers in a pool are not all of the same size; this is less than 20 bytes for each connection.
+/// The buffers in a pool are not all of the same size; this is less than 20 bytes for each
+/// connection.
 const NOISE: isize = 8 * 1024;
 
 /// Whoever tries these ends, and over which adapter.
@@ -154,8 +155,8 @@ impl Stage {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     }
 
-    /// A task per connection; how they all ended. Our clients are on the same runtime: it goes on until
-    /// they have `played`.
+    /// A task per connection; how they all ended. Our clients are on the same runtime: it goes on
+    /// until they have `played`.
     async fn serve_all_async(
         &self,
         patient: usize,

@@ -103,7 +103,7 @@ pub fn all() -> Vec<Scenario> {
 
 fn of(role: Role) -> Vec<Scenario> {
     let new = |name| Scenario::new(role, name);
-    let mut scenarios = vec![
+    let scenarios = vec![
         new("handshake").opening().frame(1, 0x81, b"hello").close(2),
         refused(role),
         new("echo")
@@ -126,7 +126,7 @@ fn of(role: Role) -> Vec<Scenario> {
         broken(role),
     ];
     #[cfg(feature = "deflate")]
-    scenarios.push(compressed(role));
+    let scenarios = [scenarios, vec![compressed(role)]].concat();
     scenarios
 }
 
@@ -165,9 +165,8 @@ fn compressed(role: Role) -> Scenario {
 
     let agreed = both(15, true);
     let mut peer = Peer::of(role, agreed);
-    let mut scenario = Scenario::new(role, "compressed");
-    (scenario.config, scenario.agreed) = (config(|deflate| deflate.threshold = 10), agreed);
-    scenario
+    let config = config(|deflate| deflate.threshold = 10);
+    Scenario { config, agreed, ..Scenario::new(role, "compressed") }
         .bytes(0, peer.message(LONG))
         .bytes(1, peer.message(LONG))
         .bytes(2, peer.message(&noise(3_000)[..]))

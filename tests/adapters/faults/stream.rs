@@ -68,8 +68,8 @@ pub struct End {
 pub struct Abilities {
     /// Reads and writes of the blocking kind give up now and then.
     pub ticks: bool,
-    /// It writes several slices at once, and at once; others, as TLS does, keep what is written until
-    /// they are flushed.
+    /// It writes several slices at once, and at once; others, as TLS does, keep what is written
+    /// until they are flushed.
     pub slices: bool,
 }
 
