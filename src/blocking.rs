@@ -235,7 +235,7 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// The stream failed, or the peer does not read. What was not written stays queued.
     pub fn flush(&mut self) -> Result<()> {
-        self.writer.flush().map(|_| ())
+        self.writer.flush(true).map(|_| ())
     }
 
     /// Sends a ping with at most 125 bytes; its pong comes as an event.

@@ -4,6 +4,7 @@
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
+use super::Stream;
 use crate::adapter::{Advance, Error, Result};
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::connection::{Chunk, Event, Incoming, Outgoing, Transport};
@@ -21,10 +22,12 @@ pub(super) trait Link {
 
     fn traffic(&self, received: Option<u64>) -> Traffic;
 
-    /// Writes what is queued; `false` if another thread is writing, and takes it along.
-    fn flush(&mut self) -> Result<bool>;
+    /// Writes what is queued; `false` if another thread is writing and takes it along, and this one
+    /// is not to `wait` for it.
+    fn flush(&mut self, wait: bool) -> Result<bool>;
 
-    /// Shuts the writing direction down; `false` if the stream cannot.
+    /// Shuts the writing direction down; `false` if the stream cannot. Where it paused, the next
+    /// call tries again.
     fn shut_down(&mut self) -> bool;
 }
 
@@ -89,7 +92,12 @@ impl Reader {
             if has_waited {
                 check(link, Some(self.rx.received()))?;
             }
-            if link.with_writer(|outgoing, _| outgoing.transport()) != Transport::Keep {
+            let transport = link.with_writer(|outgoing, tx| {
+                // A thread that is writing takes it along, but has not got to it yet.
+                outgoing.poll_transmit(tx);
+                outgoing.transport()
+            });
+            if transport != Transport::Keep {
                 return self.end(link);
             }
             self.rx.shrink();
@@ -124,7 +132,7 @@ fn fail(error: ProtocolError, incoming: &mut Incoming, link: &mut impl Link) -> 
 
 fn write_replies(incoming: &mut Incoming, link: &mut impl Link) -> Result<()> {
     link.with_writer(|outgoing, _| outgoing.answer(incoming));
-    link.flush().map(|_| ())
+    link.flush(false).map(|_| ())
 }
 
 /// Writes what is queued, shuts down, and drops what comes until the stream ends or its time is over.
@@ -133,11 +141,14 @@ fn write_replies(incoming: &mut Incoming, link: &mut impl Link) -> Result<()> {
 fn linger(incoming: &mut Incoming, link: &mut impl Link) {
     let mut scratch = [0; 4096];
     loop {
-        link.with_writer(|outgoing, tx| {
+        let is_last = link.with_writer(|outgoing, tx| {
             outgoing.answer(incoming);
             outgoing.poll_transmit(tx);
+            outgoing.transport() == Transport::ShutDown
         });
-        let Ok(all_written) = link.flush() else { break };
+        // The peer waits for the end of the stream: whoever reads now without ticks waits for ever.
+        let wait = is_last && !link.clock().ticks;
+        let Ok(all_written) = link.flush(wait) else { break };
         match link.with_writer(|outgoing, _| outgoing.transport()) {
             Transport::Close | Transport::Keep => break,
             // Without a way to say that this is the end, nobody ever answers it.
@@ -175,16 +186,29 @@ impl Clock {
         Self { epoch: Instant::now(), ticks }
     }
 
-    /// How much was read or written; `None` for a pause, which is no failure: a tick or a signal.
-    pub(super) fn pause(&self, moved: io::Result<usize>) -> Result<Option<usize>> {
-        match moved {
-            Ok(n) => Ok(Some(n)),
+    /// What the stream did; `None` for a pause, which is no failure: a tick or a signal.
+    pub(super) fn pause<T>(&self, done: io::Result<T>) -> Result<Option<T>> {
+        match done {
+            Ok(done) => Ok(Some(done)),
             Err(error) => match error.kind() {
                 ErrorKind::Interrupted => Ok(None),
                 ErrorKind::WouldBlock | ErrorKind::TimedOut if self.ticks => Ok(None),
                 _ => Err(error.into()),
             },
         }
+    }
+
+    /// As [`Link::shut_down`], for a stream and whether it is shut down already.
+    pub(super) fn shut_down(&self, io: &mut impl Stream, has_shut_down: &mut bool) -> bool {
+        while !*has_shut_down {
+            match self.pause(io.shut_down()) {
+                Ok(None) if self.ticks => return true,
+                Ok(None) => {}
+                Ok(Some(true)) => *has_shut_down = true,
+                Ok(Some(false)) | Err(_) => return false,
+            }
+        }
+        true
     }
 
     pub(super) fn now(&self) -> Duration {

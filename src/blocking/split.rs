@@ -8,9 +8,10 @@
 //!   receiver ┘   (a moment)      (as long as writing takes)
 //! ```
 //!
-//! Encoding takes the queue for a moment. Who finds it with nobody writing takes what is queued over
-//! to `Out` and writes it; whoever comes meanwhile only queues, and the writer takes that along. So
-//! the receiver never waits for a sender whose peer does not read.
+//! Encoding takes the queue for a moment. Who finds it with nobody writing takes what is queued
+//! over to `Out` and writes it; whoever comes meanwhile only queues, and the writer takes that
+//! along. So the receiver never waits for a sender whose peer does not read, unless all that is
+//! left to do is to shut down a stream that does not tick.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -118,6 +119,7 @@ impl<S: TryClone> Shared<S> {
             queue = self.written.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         let mut out = lock(&self.out);
+        let mut is_flushed = false;
         loop {
             let Queue { outgoing, tx, in_flight, .. } = &mut *queue;
             outgoing.poll_transmit(tx);
@@ -125,8 +127,7 @@ impl<S: TryClone> Shared<S> {
                 std::mem::swap(tx, &mut out.tx);
                 *in_flight = out.tx.len();
             }
-            if out.tx.is_empty() {
-                out.io.flush()?;
+            if out.tx.is_empty() && is_flushed {
                 return Ok(true);
             }
             queue.is_writing = true;
@@ -136,20 +137,30 @@ impl<S: TryClone> Shared<S> {
             queue.is_writing = false;
             self.written.notify_all();
             written?;
+            is_flushed = true;
         }
     }
 
+    /// Writes what has left the queue, and flushes the stream.
     fn write(&self, out: &mut Out<S>) -> Result<()> {
-        while !out.tx.is_empty() {
-            let written = write_some(&mut out.io, &mut out.tx.transmit());
-            let n = self.clock.pause(written)?.unwrap_or(0);
+        loop {
+            let mut n = 0;
+            if !out.tx.is_empty() {
+                let written = write_some(&mut out.io, &mut out.tx.transmit());
+                n = self.clock.pause(written)?.unwrap_or(0);
+            } else if self.clock.pause(out.io.flush())?.is_some() {
+                return Ok(());
+            }
             let mut queue = lock(&self.queue);
             queue.sent += n as u64;
             queue.in_flight = out.tx.len();
-            let seen = queue.traffic(None);
+            if n > 0 && out.tx.is_empty() {
+                continue; // however the connection has ended meanwhile
+            }
+            // What is not in flight any more is still in the stream's own buffer.
+            let seen = Traffic { queued: true, ..queue.traffic(None) };
             go_on(&mut queue.outgoing, self.clock.now(), seen)?;
         }
-        Ok(())
     }
 }
 
@@ -171,14 +182,13 @@ impl<S: TryClone> Link for End<S> {
         lock(&self.shared.queue).traffic(received)
     }
 
-    fn flush(&mut self) -> Result<bool> {
-        self.shared.flush(false)
+    fn flush(&mut self, wait: bool) -> Result<bool> {
+        self.shared.flush(wait)
     }
 
     fn shut_down(&mut self) -> bool {
-        let mut queue = lock(&self.shared.queue);
-        queue.has_shut_down = queue.has_shut_down || self.read.shut_down().unwrap_or(false);
-        queue.has_shut_down
+        let Self { read, shared } = self;
+        shared.clock.shut_down(read, &mut lock(&shared.queue).has_shut_down)
     }
 }
 

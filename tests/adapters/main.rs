@@ -2,11 +2,13 @@
 #![cfg(feature = "tokio")]
 
 mod cancel;
+mod dead_peers;
 mod deadlines;
 #[cfg(feature = "deflate")]
 mod deflate;
 #[cfg(unix)]
 mod ends;
+mod faults;
 mod in_place;
 mod scripted;
 mod sockets;
