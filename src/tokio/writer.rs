@@ -204,6 +204,7 @@ pub(super) fn in_place<'p>(
     mut bytes: &'p mut [u8],
 ) -> impl for<'t> FnMut(&mut Outgoing, &'t mut SendBuffer) -> Result<Transmit<'t, 'p>, SendError> {
     move |outgoing, tx| outgoing.send_binary_in_place(mem::take(&mut bytes), tx)
+}
 
 /// Polls until no signal comes in between: it is no failure, and nobody wakes who waits for it to
 /// pass.
