@@ -1,0 +1,191 @@
+//! The core beside a reading of the RFCs that is slow and simple: random streams, and valid ones with
+//! faults in them.
+
+#![cfg(feature = "deflate")]
+
+mod common;
+mod model;
+
+use common::{End, Seen, frame};
+use model::check::{assert_is_right, check};
+use model::script::{Choices, cut, rules, wire};
+use model::{Rules, Verdict};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use sotong::{Config, Role};
+
+/// A server that has the limits a configuration has by default.
+fn server() -> Rules {
+    let limits = Config::default().limits;
+    Rules {
+        role: Role::Server,
+        close_sent: false,
+        message: limits.message,
+        frame: limits.frame,
+        fragments: limits.fragments,
+        inflation: limits.inflation,
+        deflate: None,
+    }
+}
+
+/// The model is right where the answer is known, so that it does not just agree.
+#[test]
+fn the_model_knows_the_examples_of_the_rfc() {
+    let hello = || Seen::Text("Hello".into());
+    let (waits, fails) = (Verdict::Waits, Verdict::Fails);
+    let table: [(&[u8], Vec<Seen>, Verdict); 12] = [
+        (b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", vec![hello()], waits), // 5.7
+        (b"\x01\x83\0\0\0\0Hel\x80\x82\0\0\0\0lo", vec![hello()], waits),
+        (b"\x89\x85\0\0\0\0Hello", vec![Seen::Ping(b"Hello".into())], waits),
+        (b"\x88\x80\0\0\0\0\x83", vec![Seen::Close(None)], Verdict::Closed),
+        (b"\x81\x05", vec![], fails(1002)),
+        (b"\xc1\x80", vec![], fails(1002)),
+        (b"\x80\x80", vec![], fails(1002)),
+        (b"\x82\xfe\0\x7d", vec![], fails(1002)),
+        (b"\x81\x84\0\0\0\0\xf4\x90", vec![], fails(1007)),
+        (b"\x88\x84\0\0\0\0\x03\xe8\xc3\x28", vec![], fails(1007)),
+        (b"\x88\x82\0\0\0\0\x03\xed", vec![], fails(1002)),
+        (b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0", vec![], fails(1009)),
+    ];
+    for (wire, events, verdict) in table {
+        let reading = model::read(&server(), wire, 0);
+        assert_eq!((&reading.events, reading.verdict), (&events, verdict));
+        let mut end = End::new(Role::Server, &Config::default());
+        assert_is_right(&server(), &end.feed([wire]), wire);
+    }
+    let deflate = Rules { deflate: Some((15, true)), ..server() };
+    let hellos = [&b"\xf2\x48\xcd\xc9\xc9\x07\x00"[..], b"\xf2\x00\x11\x00\x00"]; // RFC 7692, 7.2.3
+    let wire = hellos.map(|payload| frame(0xc1, Some([0; 4]), payload)).concat();
+    assert_eq!(model::read(&deflate, &wire, 0).events, [hello(), hello()]);
+    let forgets = Rules { deflate: Some((15, false)), ..server() };
+    assert_eq!(model::read(&forgets, &wire, 0).verdict, fails(1007));
+}
+
+/// Compares the two, over a stream as it is and over cuts of it.
+fn compare(role: Role, mut choices: Choices<'_>, way: u8, is_raw: bool) {
+    let (rules, receive_buffer) = rules(role, &mut choices);
+    let wire = if is_raw { choices.0.to_vec() } else { wire(&rules, &mut choices) };
+    for way in [0, 1, way] {
+        check(&rules, &wire, &cut(&wire, way), receive_buffer);
+    }
+}
+
+fn role() -> impl Strategy<Value = Role> {
+    prop_oneof![Just(Role::Client), Just(Role::Server)]
+}
+
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// First bytes of frames that go far.
+fn first_byte() -> impl Strategy<Value = u8> {
+    let good = vec![0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8a, 0xc1, 0xc2, 0x41, 0x42];
+    prop_oneof![20 => prop::sample::select(good), 1 => any::<u8>()]
+}
+
+/// Payloads that mean something.
+fn payload() -> impl Strategy<Value = Vec<u8>> {
+    let table: [&[u8]; 18] = [
+        b"",
+        b"a",
+        b"\x03\xe8",
+        b"\x03\xe8bye",
+        b"\x03\xed",
+        b"\x0f\xa0\xc3\x28",
+        b"\x03",
+        "소통".as_bytes(),
+        b"\xec\x86",
+        b"\x8c",
+        b"\xf4\x90",
+        b"\xed\xa0\x80",
+        b"\xf2\x48\xcd\xc9\xc9\x07\x00", // "Hello" (RFC 7692, section 7.2.3.1)
+        b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00",
+        b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00",
+        b"\xf2\x00\x11\x00\x00", // "Hello" again, out of the message before
+        b"\xf2\x48\xcd",
+        b"\x06",
+    ];
+    prop_oneof![
+        6 => prop::sample::select(table.map(<[u8]>::to_vec).to_vec()),
+        2 => vec(any::<u8>(), 0..20),
+        1 => vec(any::<u8>(), 100..200),
+    ]
+}
+
+/// One step of a script, in the form that `script::wire` reads.
+fn step() -> impl Strategy<Value = Vec<u8>> {
+    let string = |bytes: Vec<u8>| [&[bytes.len() as u8], &bytes[..]].concat();
+    let literal =
+        (any::<bool>(), first_byte(), payload()).prop_map(move |(masked, first, bytes)| {
+            [vec![u8::from(masked) << 7, first], string(bytes)].concat()
+        });
+    let sent = (6..=10_u8, any::<bool>(), any::<u8>(), any::<u8>(), payload()).prop_map(
+        move |(kind, fin, way, times, bytes)| {
+            let times = if way & 0x80 != 0 { vec![times] } else { vec![] };
+            [vec![kind | u8::from(fin) << 4, way], string(bytes), times].concat()
+        },
+    );
+    let long = (first_byte(), any::<u8>(), payload())
+        .prop_map(move |(first, times, bytes)| [vec![5, first, times], string(bytes)].concat());
+    let flip = (0..8_u8, 0..30_u8).prop_map(|(bit, back)| vec![13, bit, back]);
+    let header = (first_byte(), any::<[u8; 3]>()).prop_map(|(first, bytes)| {
+        let [second, high, low] = bytes;
+        vec![11, first, second, high & 1, low]
+    });
+    prop_oneof![
+        10 => literal,
+        6 => sent,
+        2 => long,
+        1 => flip,
+        1 => header,
+        1 => vec(any::<u8>(), 1..20),
+    ]
+}
+
+proptest! {
+    #![proptest_config(cases(3000))]
+
+    #[test]
+    fn the_core_reads_mutated_streams_as_the_model_does(
+        role in role(),
+        settings in any::<[u8; 2]>(),
+        steps in vec(step(), 0..8),
+        way: u8,
+    ) {
+        let choices = [&settings[..], &steps.concat()].concat();
+        compare(role, Choices(&choices), way, false);
+    }
+
+    #[test]
+    fn the_core_reads_noise_as_the_model_does(
+        role in role(),
+        settings in any::<[u8; 2]>(),
+        first in first_byte(),
+        second: u8,
+        noise in vec(any::<u8>(), 0..150),
+        way: u8,
+    ) {
+        let second = (second % 127) | if role == Role::Server { 0x80 } else { 0 };
+        let choices = [&settings[..], &[first, second], &noise].concat();
+        compare(role, Choices(&choices), way, true);
+    }
+
+    #[test]
+    fn the_core_inflates_noise_as_the_model_does(
+        role in role(),
+        settings in any::<[u8; 2]>(),
+        payloads in vec((any::<bool>(), vec(any::<u8>(), 0..60)), 1..6),
+        way: u8,
+    ) {
+        let mut choices = vec![settings[0] & !0x07 | 0x08, settings[1]];
+        let mut is_open = false;
+        for (fin, payload) in payloads {
+            let opcode = if is_open { 0x00 } else { 0x42 };
+            is_open = !fin;
+            choices.extend([0, u8::from(fin) << 7 | opcode, payload.len() as u8]);
+            choices.extend(payload);
+        }
+        compare(role, Choices(&choices), way, false);
+    }
+}
