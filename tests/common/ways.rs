@@ -84,7 +84,7 @@ pub fn feed_halves(end: End, pieces: &[&[u8]]) -> Trace {
 }
 
 /// Adds a piece to the message that has begun; the event, if it is complete.
-fn join(begun: &mut Vec<u8>, chunk: Chunk<'_>) -> Option<Seen> {
+pub fn join(begun: &mut Vec<u8>, chunk: Chunk<'_>) -> Option<Seen> {
     let (piece, last) = match chunk {
         Chunk::Text { piece, last } => (piece.as_bytes(), last),
         Chunk::Binary { piece, last } => (piece, last),
