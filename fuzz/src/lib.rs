@@ -17,6 +17,7 @@ mod bounds;
 mod extension;
 mod handshake;
 mod pair;
+pub mod seeds;
 mod stream;
 
 pub use adapters::adapters;

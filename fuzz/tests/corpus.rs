@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use sotong_fuzz::TARGETS;
+use sotong_fuzz::{TARGETS, seeds};
 
 #[test]
 fn the_corpus_holds() {
@@ -55,4 +55,12 @@ fn run(name: &str, target: fn(&[u8]), input: &[u8]) {
     }
     let _shown = Shown(name, input);
     target(input);
+}
+
+#[test]
+fn the_corpus_has_what_the_tables_say() {
+    for (target, name, input) in seeds::seeds() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target).join(&name);
+        assert_eq!(fs::read(path).ok(), Some(input), "{target}/{name}: run the example `seeds`");
+    }
 }

@@ -46,6 +46,7 @@ pub fn end(rules: &Rules, receive_buffer: usize) -> End {
     (limits.message, limits.frame, limits.fragments) =
         (rules.message, rules.frame, rules.fragments);
     (limits.inflation, limits.receive_buffer) = (rules.inflation, receive_buffer);
+    limits.send_queue = usize::MAX; // who echoes need not wait
     let mut end = End::with(rules.role, &config, agreed(rules));
     if rules.close_sent {
         end.conn.close(None, &mut end.tx).expect("it is open").queue();

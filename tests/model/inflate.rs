@@ -127,7 +127,7 @@ impl Inflater {
                     _ => 8,
                 });
                 let literals = Rc::new(Code(literals.collect()));
-                Block::Coded { literals, distances: Rc::new(Code(vec![5; 30])), is_final }
+                Block::Coded { literals, distances: Rc::new(Code(vec![5; 32])), is_final }
             }
             2 => {
                 let (literals, distances) = codes(&mut self.bits)?;
@@ -216,6 +216,9 @@ impl Code {
                 return Ok(symbol);
             }
             first += symbols().count();
+            if self.0.iter().all(|longest| *longest <= len) {
+                break; // no code begins so
+            }
         }
         Err(Stop::Wrong)
     }

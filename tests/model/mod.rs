@@ -6,8 +6,11 @@
 //! limits, as `Limits` documents them, and that the close code of a reply is that of the peer.
 
 pub mod check;
+pub mod extension;
+pub mod head;
 pub mod inflate;
 pub mod script;
+pub mod sha1;
 
 use inflate::{Inflater, Stop as InflateStop};
 use sotong::{Role, State, Transport};
@@ -63,8 +66,9 @@ impl Reading {
 }
 
 /// The most octets behind a fault in DEFLATE data that an inflater may want to have before it sees it,
-/// where there are that many: some look at several fields at once.
-pub const LOOKAHEAD: usize = 3;
+/// where there are that many: some look at several fields at once, and zlib takes a code of no code
+/// lengths for one of zeros, which has to have come for 286 and 30 symbols.
+pub const LOOKAHEAD: usize = 3 + (286 + 30) / 8;
 
 /// Reads all that has come, by an inflater that wants to have so many octets behind a fault.
 pub fn read(rules: &Rules, bytes: &[u8], lookahead: usize) -> Reading {
