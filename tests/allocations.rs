@@ -5,7 +5,7 @@ mod heap;
 
 use std::sync::Arc;
 
-use heap::{Heap, measure};
+use heap::{Heap, LIVE, measure};
 use sotong::handshake::server;
 use sotong::{
     Agreed, Chunk, Config, Connection, Event, ProtocolError, ReceiveBuffer, Role, SendBuffer,

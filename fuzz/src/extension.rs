@@ -6,9 +6,9 @@ use sotong::handshake::client::{self, Outcome};
 use sotong::handshake::server::{Handshake, Response};
 use sotong::{Config, Deflate, ReceiveBuffer, SendBuffer};
 
-use crate::model::extension::{Extension, answers, extensions, parameters};
-use crate::model::head::{Asked, accept_value, head, response_faults};
 use crate::model::script::Choices;
+use crate::opening::extension::{Extension, answers, extensions, parameters};
+use crate::opening::head::{Asked, accept_value, head, response_faults};
 
 /// Two bytes of settings; then the value. Bytes that no field may have are left out.
 pub fn extension(input: &[u8]) {

@@ -7,10 +7,10 @@ use sotong::handshake::{HandshakeError, Headers};
 use sotong::{Config, Deflate, ReceiveBuffer, SendBuffer};
 
 use crate::heap::measure;
-use crate::model::head::{
+use crate::model::script::{Choices, cut};
+use crate::opening::head::{
     Asked, Head, accept_value, head, request_faults, response_faults, status,
 };
-use crate::model::script::{Choices, cut};
 
 /// How a handshake goes: the head that was taken and the bytes behind it, or what is wrong.
 type Trace<T> = Option<Result<(T, Vec<u8>), HandshakeError>>;

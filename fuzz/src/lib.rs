@@ -16,6 +16,7 @@ mod adapters;
 mod bounds;
 mod extension;
 mod handshake;
+mod opening;
 mod pair;
 pub mod seeds;
 mod stream;
@@ -26,8 +27,11 @@ pub use handshake::{handshake_client, handshake_server};
 pub use pair::pair;
 pub use stream::{client, inflate, server};
 
+/// What a target does with its input.
+pub type Target = fn(&[u8]);
+
 /// Every target by its name.
-pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("server", server),
     ("client", client),
     ("pair", pair),

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use sotong_fuzz::{TARGETS, seeds};
+use sotong_fuzz::{TARGETS, Target, seeds};
 
 #[test]
 fn the_corpus_holds() {
@@ -22,17 +22,47 @@ fn the_corpus_holds() {
 }
 
 #[test]
+fn the_corpus_holds_with_changes() {
+    let mut random = Random(1);
+    let seeds = seeds::seeds();
+    for (target, _, input) in &seeds {
+        let run_target = TARGETS.iter().find(|(name, _)| name == target).expect("it is a target").1;
+        for _ in 0..300 {
+            let mut input = input.clone();
+            for _ in 0..1 + random.below(3) {
+                let other = &seeds[random.below(seeds.len())].2;
+                change(&mut input, &mut random, other);
+            }
+            run(target, run_target, &input);
+        }
+    }
+}
+
+/// One bit, one byte, a byte more or less, a part again, the end of another seed.
+fn change(input: &mut Vec<u8>, random: &mut Random, other: &[u8]) {
+    let at = random.below(input.len() + 1);
+    let byte = random.below(256) as u8;
+    match (random.below(6), input.get_mut(at)) {
+        (0, Some(bits)) => *bits ^= 1 << (byte % 8),
+        (1, Some(old)) => *old = byte,
+        (2, Some(_)) => drop(input.remove(at)),
+        (3, _) => {
+            let part = at..input.len().min(at + usize::from(byte % 16));
+            input.extend_from_within(part);
+        }
+        (4, _) => {
+            input.truncate(at);
+            input.extend(&other[random.below(other.len() + 1)..]);
+        }
+        _ => input.insert(at, byte),
+    }
+}
+
+#[test]
 fn noise_holds() {
-    let mut state = 1_u64;
-    let mut next = || {
-        // xorshift64: enough to vary the bytes.
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
+    let mut random = Random(1);
     for round in 0..300 {
-        let mut input: Vec<u8> = (0..next() % 300).map(|_| next() as u8).collect();
+        let mut input: Vec<u8> = (0..random.below(300)).map(|_| random.below(256) as u8).collect();
         if round % 2 == 0 {
             // Small numbers are lengths and kinds of steps that go far.
             input.iter_mut().for_each(|byte| *byte &= 0x8f);
@@ -43,8 +73,20 @@ fn noise_holds() {
     }
 }
 
+/// xorshift64: enough to vary bytes, and always the same.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 20) as usize % end
+    }
+}
+
 /// Says which input it was that a target did not like.
-fn run(name: &str, target: fn(&[u8]), input: &[u8]) {
+fn run(name: &str, target: Target, input: &[u8]) {
     struct Shown<'i>(&'i str, &'i [u8]);
     impl Drop for Shown<'_> {
         fn drop(&mut self) {

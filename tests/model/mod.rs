@@ -6,11 +6,8 @@
 //! limits, as `Limits` documents them, and that the close code of a reply is that of the peer.
 
 pub mod check;
-pub mod extension;
-pub mod head;
 pub mod inflate;
 pub mod script;
-pub mod sha1;
 
 use inflate::{Inflater, Stop as InflateStop};
 use sotong::{Role, State, Transport};
