@@ -1,5 +1,5 @@
-//! The core beside a reading of the RFCs that is slow and simple: random streams, and valid ones with
-//! faults in them.
+//! The core beside a reading of the RFCs that is slow and simple: random streams, and valid ones
+//! with faults in them.
 
 #![cfg(feature = "deflate")]
 

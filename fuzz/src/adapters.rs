@@ -1,11 +1,13 @@
-//! The adapters over a scripted stream: the blocking and the tokio one, whole and in halves, do what
-//! the core does; and whichever futures are dropped, no event is lost and no frame is half sent.
+//! The adapters over a scripted stream: the blocking and the tokio one, whole and in halves, do
+//! what the core does; and whichever futures are dropped, no event is lost and no frame is half
+//! sent.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use sotong::{CloseCode, Event, Payload, Role};
 use sotong::{blocking, tokio as asynchronous};
+use tokio::runtime::Runtime;
 
 use crate::common::Seen;
 use crate::model::script::{Choices, cut, rules, wire};
@@ -15,8 +17,8 @@ use crate::scripted::{Scripted, frames, paused};
 /// What happened: the events, the bytes that were sent, how it ended.
 type Trace = (Vec<Seen>, Vec<u8>, String);
 
-/// Two bytes of rules, one that says how to cut, one with the role and how many bytes one write takes;
-/// one that says how many futures are dropped after how many polls; then a script.
+/// Two bytes of rules, where it is a client instead of having sent a Close; one that says how to
+/// cut, one how many bytes a write takes, one when futures are dropped; then a script.
 pub fn adapters(input: &[u8]) {
     let mut choices = Choices(input);
     let role = if input.first().is_some_and(|first| first & 0x04 != 0) {
@@ -38,11 +40,17 @@ pub fn adapters(input: &[u8]) {
     };
     assert_eq!(over_blocking(parts(io())), expected, "blocking");
     assert_eq!(over_blocking_halves(parts(io())), expected, "blocking halves");
-    let runtime = paused();
-    let _guard = runtime.enter();
-    assert_eq!(runtime.block_on(over_tokio(parts(io()))), expected, "tokio");
-    assert_eq!(runtime.block_on(over_tokio_halves(parts(io()))), expected, "tokio halves");
-    drop_futures(parts(io()), drops, &expected);
+    RUNTIME.with(|runtime| {
+        let _guard = runtime.enter();
+        assert_eq!(runtime.block_on(over_tokio(parts(io()))), expected, "tokio");
+        assert_eq!(runtime.block_on(over_tokio_halves(parts(io()))), expected, "tokio halves");
+        drop_futures(parts(io()), drops, &expected);
+    });
+}
+
+thread_local! {
+    /// To make one takes longer than all that is done with it.
+    static RUNTIME: Runtime = paused();
 }
 
 /// What is echoed: messages, unless they say how to end it.
@@ -151,8 +159,8 @@ async fn over_tokio_halves(parts: blocking::Parts<Scripted>) -> Trace {
     (events, io.written(), format!("{outcome:?}"))
 }
 
-/// Receives everything with futures that are dropped after a few polls, and between them sends, which
-/// is dropped as well: the events are all there, and what was written are whole frames.
+/// Receives everything with futures that are dropped after a few polls, and between them sends,
+/// which is dropped as well: the events are all there, and what was written are whole frames.
 fn drop_futures(parts: blocking::Parts<Scripted>, drops: u8, (expected, _, outcome): &Trace) {
     let io = parts.io.clone();
     let mut ws = asynchronous::WebSocket::from_parts(parts);

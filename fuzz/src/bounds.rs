@@ -4,9 +4,9 @@ use crate::heap::measure;
 use crate::model::Rules;
 use crate::model::check::end;
 
-/// Memory, at its peak: three times the bytes that came, since a buffer that grows to twice its size
-/// is there twice while it moves; with compression three times what a message may become, too; and a
-/// constant.
+/// Memory, at its peak: three times the bytes that came, since a buffer that grows to twice its
+/// size is there twice while it moves; with compression three times what a message may become, too;
+/// and a constant.
 const HEAP_FACTOR: usize = 3;
 
 /// The end itself, its configuration, the message under way, a pong, the first bytes of a queue.
@@ -17,8 +17,8 @@ const CODEC: usize = 64 * 1024 + 3 * 16 * 1024;
 
 /// Lets a fresh connection read the pieces, and drop what it reads.
 ///
-/// Work is counted in calls, in allocations and in bytes that were allocated. What is moved within a
-/// buffer is not seen here; there the time that libFuzzer gives to one input is the bound.
+/// Work is counted in calls, in allocations and in bytes that were allocated. What is moved within
+/// a buffer is not seen here; there the time that libFuzzer gives to one input is the bound.
 pub fn check(rules: &Rules, pieces: &[&[u8]], receive_buffer: usize) {
     let received: usize = pieces.iter().map(|piece| piece.len()).sum();
     let (mut calls, mut events, mut replies) = (0, 0, 0);
@@ -47,8 +47,8 @@ pub fn check(rules: &Rules, pieces: &[&[u8]], receive_buffer: usize) {
     });
     // A frame has two bytes at least, and each brings one event at most.
     assert!(events <= received / 2, "{events} events of {received} bytes");
-    // Each piece ends with a call in vain, and so does each read of what is larger than the buffer: it
-    // takes a quarter of its capacity at least, or all that a frame lacks.
+    // Each piece ends with a call in vain, and so does each read of what is larger than the buffer:
+    // it takes a quarter of its capacity at least, or all that a frame lacks.
     let most = events + pieces.len() + received / (receive_buffer / 4) + received / 2 + 1;
     assert!(calls <= most, "{calls} calls for {events} events, {received} bytes");
     // A pong is as long as its ping and loses or gains a masking key; a Close has a code at most.

@@ -1,5 +1,5 @@
-//! The value of Sec-WebSocket-Extensions in both directions: read as its grammar says, answered as RFC
-//! 7692 allows, declined where nothing else is possible.
+//! The value of Sec-WebSocket-Extensions in both directions: read as its grammar says, answered as
+//! RFC 7692 allows, declined where nothing else is possible.
 
 use sotong::handshake::HandshakeError;
 use sotong::handshake::client::{self, Outcome};

@@ -1,5 +1,5 @@
-//! Heads of HTTP in both roles: accepted if the model finds no fault, refused with one that it finds,
-//! at any cut, within bounds.
+//! Heads of HTTP in both roles: accepted if the model finds no fault, refused with one that it
+//! finds, at any cut, within bounds.
 
 use sotong::handshake::client::{self, Outcome};
 use sotong::handshake::server::{self, refuse};
@@ -49,8 +49,8 @@ pub fn handshake_server(input: &[u8]) {
     }
 }
 
-/// A byte that says how to cut, one with the limits; then what a server sends. In it `{accept}` stands
-/// for the value that answers our key.
+/// A byte that says how to cut, one with the limits; then what a server sends. In it `{accept}`
+/// stands for the value that answers our key.
 pub fn handshake_client(input: &[u8]) {
     let mut choices = Choices(input);
     let (way, settings) = (choices.byte(), choices.byte());
@@ -181,8 +181,8 @@ fn feed<T>(
     None
 }
 
-/// Memory: the head is there in the buffer, which grows by doubling, and once more, kept; a field has
-/// a place while it is parsed. Work: a few allocations for each line.
+/// Memory: the head is there in the buffer, which grows by doubling, and once more, kept; a field
+/// has a place while it is parsed. Work: a few allocations for each line.
 fn assert_bounded(bytes: &[u8], receive: impl FnOnce()) {
     let heap = measure(receive);
     let pieces = 64 * bytes.len(); // the list of pieces, and what is compared

@@ -1,5 +1,5 @@
-//! What one end makes of the bytes that its peer sends: what the model does, at any cut, whole or in
-//! pieces, by a connection or by its halves, within bounds.
+//! What one end makes of the bytes that its peer sends: what the model does, at any cut, whole or
+//! in pieces, by a connection or by its halves, within bounds.
 
 use sotong::Role;
 

@@ -35,7 +35,8 @@ pub fn assert_is_right(rules: &Rules, trace: &Trace, wire: &[u8]) {
 /// What the core makes of these pieces.
 pub fn feed(rules: &Rules, pieces: &[&[u8]], receive_buffer: usize) -> Trace {
     let mut end = end(rules, receive_buffer);
-    // After a read that filled the buffer text is not checked before the next read; an empty one does.
+    // After a read that filled the buffer text is not checked before the next read; an empty one
+    // does.
     end.feed(pieces.iter().copied().chain([&[][..]]))
 }
 

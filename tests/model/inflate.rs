@@ -4,8 +4,8 @@
 
 use std::rc::Rc;
 
-/// "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the message" (RFC 7692,
-/// section 7.2.2).
+/// "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the message" (RFC
+/// 7692, section 7.2.2).
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
 /// Why there is no next step.
@@ -30,7 +30,8 @@ pub struct Inflater {
     /// The payload of the message under way.
     bits: Bits,
     block: Block,
-    /// Where in it the last final block ended, with which a message may end; so it may where it begins.
+    /// Where in it the last final block ended, with which a message may end; so it may where it
+    /// begins.
     may_end_at: usize,
 }
 
@@ -60,8 +61,8 @@ impl Inflater {
         self.bits.bytes.extend(payload);
     }
 
-    /// Reads the header of a block, or one symbol, or one stored byte. Nothing is done if there are too
-    /// few bits for it.
+    /// Reads the header of a block, or one symbol, or one stored byte. Nothing is done if there are
+    /// too few bits for it.
     pub fn step(&mut self) -> Read<()> {
         let start = self.bits.at;
         let next = match self.block.clone() {
@@ -78,9 +79,9 @@ impl Inflater {
         Ok(())
     }
 
-    /// Ends the message: its bits and those of the tail are whole blocks. The tail belongs to an empty
-    /// one (RFC 7692, section 7.2.1): it puts nothing out. It is not needed where a final block has
-    /// just ended, nor where there is nothing at all.
+    /// Ends the message: its bits and those of the tail are whole blocks. The tail belongs to an
+    /// empty one (RFC 7692, section 7.2.1): it puts nothing out. It is not needed where a final
+    /// block has just ended, nor where there is nothing at all.
     pub fn finish(&mut self) -> Read<()> {
         let tail = 8 * self.bits.bytes.len();
         loop {
@@ -161,8 +162,8 @@ impl Inflater {
         Ok(Block::Coded { literals, distances, is_final })
     }
 
-    /// What follows a block. "Final" ends a stream of blocks: what follows it in the same message begins
-    /// anew.
+    /// What follows a block. "Final" ends a stream of blocks: what follows it in the same message
+    /// begins anew.
     fn end(&mut self, is_final: bool) -> Block {
         if is_final {
             self.bits.align();

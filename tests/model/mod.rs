@@ -1,9 +1,9 @@
-//! RFC 6455, sections 5 to 8, and RFC 7692, read slowly: bytes that a peer has sent in; events, replies
-//! and the verdict out.
+//! RFC 6455, sections 5 to 8, and RFC 7692, read slowly: bytes that a peer has sent in; events,
+//! replies and the verdict out.
 //!
 //! Written from the RFCs, not from the crate: octet by octet, with everything at hand that has come
-//! so far, and the sentence beside the line that it decides. What the RFCs leave open is policy: the
-//! limits, as `Limits` documents them, and that the close code of a reply is that of the peer.
+//! so far, and the sentence beside the line that it decides. What the RFCs leave open is policy:
+//! the limits, as `Limits` documents them, and that the close code of a reply is that of the peer.
 
 pub mod check;
 pub mod inflate;
@@ -62,9 +62,9 @@ impl Reading {
     }
 }
 
-/// The most octets behind a fault in DEFLATE data that an inflater may want to have before it sees it,
-/// where there are that many: some look at several fields at once, and zlib takes a code of no code
-/// lengths for one of zeros, which has to have come for 286 and 30 symbols.
+/// The most octets behind a fault in DEFLATE data that an inflater may want to have before it sees
+/// it, where there are that many: some look at several fields at once, and zlib takes a code of no
+/// code lengths for one of zeros, which has to have come for 286 and 30 symbols.
 pub const LOOKAHEAD: usize = 3 + (286 + 30) / 8;
 
 /// Reads all that has come, by an inflater that wants to have so many octets behind a fault.
@@ -143,9 +143,10 @@ impl Reader<'_> {
         let length = second & 0b0111_1111;
         let is_control = opcode >= 8;
 
-        // "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values. If a
-        // nonzero value is received ... the receiving endpoint MUST _Fail the WebSocket Connection_."
-        // RFC 7692, 6: RSV1 on the first fragment of a data message, and nowhere else.
+        // "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values.
+        // If a nonzero value is received ... the receiving endpoint MUST _Fail the WebSocket
+        // Connection_." RFC 7692, 6: RSV1 on the first fragment of a data message, and nowhere
+        // else.
         let may_be_compressed = self.inflater.is_some() && (opcode == 1 || opcode == 2);
         if rsv2_or_3 || (rsv1 && !may_be_compressed) {
             return Err(PROTOCOL_ERROR);
@@ -167,8 +168,8 @@ impl Reader<'_> {
         if !is_control && (opcode == 0) != self.message.is_some() {
             return Err(PROTOCOL_ERROR);
         }
-        // "The minimal number of bytes MUST be used to encode the length", "the most significant bit
-        // MUST be 0".
+        // "The minimal number of bytes MUST be used to encode the length", "the most significant
+        // bit MUST be 0".
         let (length, mut at) = match length {
             126 => {
                 let [high, low] = *bytes[2..].first_chunk().ok_or(Stop::More)?;
@@ -187,8 +188,8 @@ impl Reader<'_> {
         }
         let arrived = &bytes[at..];
         let arrived = &arrived[..arrived.len().min(usize::try_from(length).unwrap_or(usize::MAX))];
-        // 5.3: "Octet i of the transformed data is the XOR of octet i of the original data with octet at
-        // index i modulo 4 of the masking key".
+        // 5.3: "Octet i of the transformed data is the XOR of octet i of the original data with
+        // octet at index i modulo 4 of the masking key".
         let payload: Vec<u8> =
             arrived.iter().enumerate().map(|(i, octet)| octet ^ key[i % 4]).collect();
         let is_whole = payload.len() as u64 == length;
@@ -225,8 +226,9 @@ impl Reader<'_> {
             0xa => self.events.push(Seen::Pong(body)),
             _ => {
                 let close = read_close(&body)?;
-                // 5.5.1: "If an endpoint receives a Close frame and did not previously send a Close frame,
-                // the endpoint MUST send a Close frame in response." It "typically echos the status code".
+                // 5.5.1: "If an endpoint receives a Close frame and did not previously send a Close
+                // frame, the endpoint MUST send a Close frame in response." It "typically echos the
+                // status code".
                 if !self.rules.close_sent {
                     let code = &body[..body.len().min(2)];
                     self.replies.extend(reply(self.rules.role, 0x88, code));
@@ -282,9 +284,9 @@ impl Reader<'_> {
 }
 
 impl Message {
-    /// A further frame, against the limits of what may come (section 10.4): they are known to be broken
-    /// when the header says so. Compressed, what is not worth it may be larger by an eighth, and by 64
-    /// bytes for each frame.
+    /// A further frame, against the limits of what may come (section 10.4): they are known to be
+    /// broken when the header says so. Compressed, what is not worth it may be larger by an eighth,
+    /// and by 64 bytes for each frame.
     fn announce(&mut self, rules: &Rules, length: u64) -> Result<(), Stop> {
         self.fragments += 1;
         self.announced += u128::from(length);

@@ -129,8 +129,8 @@ pub fn answers(answer: &Parameters, offer: &Parameters) -> bool {
         (Some(_), None) => false,
         (None, _) => true,
     };
-    // "If a received ... offer doesn't have the client_max_window_bits ... the ... response MUST NOT
-    // include" it; else it has a value "equal to or smaller than the received value".
+    // "If a received ... offer doesn't have the client_max_window_bits ... the ... response MUST
+    // NOT include" it; else it has a value "equal to or smaller than the received value".
     let client_bits = match (offer.client_max_window_bits, answer.client_max_window_bits) {
         (_, None) => true,
         (None, Some(_)) | (_, Some(None)) => false,

@@ -1,5 +1,6 @@
-//! The opening handshake (RFC 6455, section 4) and the heads of HTTP/1.1 (RFC 9112), read slowly: all
-//! the rules that a head breaks, in no order, for which of them is told first is a matter of taste.
+//! The opening handshake (RFC 6455, section 4) and the heads of HTTP/1.1 (RFC 9112), read slowly:
+//! all the rules that a head breaks, in no order, for which of them is told first is a matter of
+//! taste.
 
 use sotong::handshake::HandshakeError::{self, *};
 
@@ -40,8 +41,8 @@ fn read_lines(lines: &[&[u8]], len: usize) -> Option<Head> {
     let lines = if lines[0].is_empty() { &lines[1..] } else { lines };
     let (start, fields) = lines.split_first()?;
     let fields = fields.iter().map(|line| {
-        // "No whitespace is allowed between the field name and colon" (section 5.1), nor is a line that
-        // begins with it (5.2); of control characters a value holds only the tab.
+        // "No whitespace is allowed between the field name and colon" (section 5.1), nor is a line
+        // that begins with it (5.2); of control characters a value holds only the tab.
         let colon = line.iter().position(|byte| *byte == b':')?;
         let value = line[colon + 1..].trim_ascii();
         let is_good =
@@ -77,8 +78,8 @@ impl Head {
     }
 }
 
-/// What is wrong with a request for a WebSocket (section 4.2.1); nothing if it is to be accepted. An
-/// error if it is no request of HTTP/1 at all.
+/// What is wrong with a request for a WebSocket (section 4.2.1); nothing if it is to be accepted.
+/// An error if it is no request of HTTP/1 at all.
 pub fn request_faults(head: &Head) -> Result<Vec<HandshakeError>, HandshakeError> {
     let start = std::str::from_utf8(&head.start).map_err(|_| Malformed)?;
     let parts: Vec<&str> = start.split(' ').collect();
@@ -186,8 +187,8 @@ pub fn accept_value(key: &str) -> String {
 pub struct Asked<'a> {
     pub key: &'a str,
     pub subprotocols: &'a [&'a str],
-    /// If it has offered compression: the largest window of the server in bits, and whether that may
-    /// keep context.
+    /// If it has offered compression: the largest window of the server in bits, and whether that
+    /// may keep context.
     pub deflate: Option<(u8, bool)>,
 }
 
