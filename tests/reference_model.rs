@@ -120,6 +120,18 @@ fn step() -> impl Strategy<Value = Vec<u8>> {
         (any::<bool>(), first_byte(), payload()).prop_map(move |(masked, first, bytes)| {
             [vec![u8::from(masked) << 7, first], string(bytes)].concat()
         });
+    // A message in fragments, of which the last may be missing.
+    let first = prop::sample::select(vec![0x01, 0x02, 0x41, 0x42]);
+    let fragments =
+        (first, vec(payload(), 1..7), any::<bool>()).prop_map(move |(first, parts, fin)| {
+            let last = parts.len() - 1;
+            let frames = parts.into_iter().enumerate().map(|(i, part)| {
+                let opcode = if i == 0 { first } else { 0x00 };
+                let fin = if i == last && fin { 0x80 } else { 0x00 };
+                [vec![0, fin | opcode], string(part)].concat()
+            });
+            frames.collect::<Vec<_>>().concat()
+        });
     let sent = (6..=10_u8, any::<bool>(), any::<u8>(), any::<u8>(), payload()).prop_map(
         move |(kind, fin, way, times, bytes)| {
             let times = if way & 0x80 != 0 { vec![times] } else { vec![] };
@@ -134,7 +146,8 @@ fn step() -> impl Strategy<Value = Vec<u8>> {
         vec![11, first, second, high & 1, low]
     });
     prop_oneof![
-        10 => literal,
+        8 => literal,
+        4 => fragments,
         6 => sent,
         2 => long,
         1 => flip,
