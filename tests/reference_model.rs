@@ -58,8 +58,12 @@ fn the_model_knows_the_examples_of_the_rfc() {
     let hellos = [&b"\xf2\x48\xcd\xc9\xc9\x07\x00"[..], b"\xf2\x00\x11\x00\x00"]; // RFC 7692, 7.2.3
     let wire = hellos.map(|payload| frame(0xc1, Some([0; 4]), payload)).concat();
     assert_eq!(model::read(&deflate, &wire, 0).events, [hello(), hello()]);
-    let forgets = Rules { deflate: Some((15, false)), ..server() };
-    assert_eq!(model::read(&forgets, &wire, 0).verdict, fails(1007));
+    check(&deflate, &wire, &[&wire], 5000);
+    for bits in [9, 15] {
+        let forgets = Rules { deflate: Some((bits, false)), ..server() };
+        assert_eq!(model::read(&forgets, &wire, 0).verdict, fails(1007));
+        check(&forgets, &wire, &[&wire], 5000);
+    }
 }
 
 /// Compares the two, over a stream as it is and over cuts of it.
@@ -154,8 +158,11 @@ fn step() -> impl Strategy<Value = Vec<u8>> {
             };
             [vec![11, first, second], extended, vec![12, 4, 0, 0, 0, 0]].concat()
         });
+    let refers =
+        Just(b"\x00\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00\x00\xc2\x05\xf2\x00\x11\x00\x00".to_vec());
     prop_oneof![
         8 => literal,
+        1 => refers,
         4 => fragments,
         6 => sent,
         2 => long,

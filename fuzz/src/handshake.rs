@@ -35,6 +35,7 @@ pub fn handshake_server(input: &[u8]) {
         }
         (Some(Ok((request, rest))), Some(Ok((faults, head)))) => {
             assert_fields(request.headers(), &head);
+            assert_request(&request, &head, faults.is_empty());
             assert_eq!(rest, bytes[head.len..], "what came behind the head");
             match request.upgrade() {
                 Ok(()) => assert_eq!(faults, []),
@@ -211,6 +212,36 @@ fn assert_fields(headers: &Headers, head: &Head) {
         let first = head.fields.iter().find(|field| field.0.eq_ignore_ascii_case(name));
         assert_eq!(headers.get(name), first.map(|field| &field.1[..]));
     }
+}
+
+/// Whether the application sees what was asked for.
+fn assert_request(request: &server::Request, head: &Head, is_valid: bool) {
+    let start = std::str::from_utf8(&head.start).expect("it was parsed");
+    let parts: Vec<&str> = start.split(' ').collect();
+    let field = |name| head.fields.iter().find(|field| field.0.eq_ignore_ascii_case(name));
+    let text = |name| field(name).and_then(|field| std::str::from_utf8(&field.1).ok());
+    assert_eq!((request.method(), request.target()), (parts[0], parts[1]));
+    assert_eq!(request.origin(), text("origin"));
+    if !is_valid {
+        // What its parts mean is not known; but to ask for them is safe.
+        let _ = (request.path(), request.query(), request.host(), request.subprotocols().count());
+        return;
+    }
+    let (host, rest) = match parts[1].strip_prefix('/') {
+        Some(_) => (text("host").expect("it is valid"), parts[1]),
+        None => {
+            let (_, uri) = parts[1].split_once("://").expect("it is valid");
+            uri.split_at(uri.find(['/', '?']).unwrap_or(uri.len()))
+        }
+    };
+    let (path, query) = match rest.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (rest, None),
+    };
+    let path = if path.is_empty() { "/" } else { path };
+    assert_eq!((request.host(), request.path(), request.query()), (host, path, query));
+    let offered: Vec<&[u8]> = request.subprotocols().map(str::as_bytes).collect();
+    assert_eq!(offered, head.elements("sec-websocket-protocol"));
 }
 
 /// A refusal is one answer of HTTP, and tells what is wrong.

@@ -35,6 +35,12 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
         }
         seeds.push(("adapters", name.to_string(), [&[0xf8, 3, 5, 2, 255][..], script].concat()));
     }
+    // Two fragments of 65,025 octets each, compressed, where hardly any inflation is allowed.
+    let part = |kind| [&[kind, 0x80, 255][..], &[b'a'; 255], &[255]].concat();
+    for target in ["server", "client"] {
+        let input = [&[0xfb, 3, 5, 1][..], &part(0x09), &part(0x19)].concat();
+        seeds.push((target, "inflates-too-much".to_string(), input));
+    }
     for (name, payload) in DEFLATE {
         for (window, rules) in [("15-bits", 0xf8), ("9-bits", 0x38), ("no-context", 0xe8)] {
             let frame = [&[rules, 1, 6, 0xff][..], payload].concat();
@@ -68,7 +74,7 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
 /// The rules, the frames.
 type Stream = (&'static str, [u8; 2], &'static [(u8, &'static [u8])]);
 
-const STREAMS: [Stream; 20] = [
+const STREAMS: [Stream; 21] = [
     ("hello", [0, 0], &[(0x81, b"Hello"), (0x82, b"\x00\xff"), (0x88, b"\x03\xe8bye")]),
     ("ping-within-a-message", [0, 0], &[(0x01, b"Hel"), (0x89, b"?"), (0x80, b"lo")]),
     ("character-over-fragments", [0, 0], &[(0x01, b"\xec\x86"), (0x8a, b""), (0x80, b"\x8c")]),
@@ -90,6 +96,11 @@ const STREAMS: [Stream; 20] = [
     (
         "compressed-with-context",
         [0xf8, 0],
+        &[(0xc1, b"\xf2\x48\xcd\xc9\xc9\x07\x00"), (0xc1, b"\xf2\x00\x11\x00\x00")],
+    ),
+    (
+        "compressed-against-no-context",
+        [0xe8, 0],
         &[(0xc1, b"\xf2\x48\xcd\xc9\xc9\x07\x00"), (0xc1, b"\xf2\x00\x11\x00\x00")],
     ),
     (

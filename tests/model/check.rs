@@ -42,18 +42,22 @@ pub fn feed(rules: &Rules, pieces: &[&[u8]], receive_buffer: usize) -> Trace {
 
 /// One end by these rules.
 pub fn end(rules: &Rules, receive_buffer: usize) -> End {
-    let mut config = Config::default();
-    let limits = &mut config.limits;
-    (limits.message, limits.frame, limits.fragments) =
-        (rules.message, rules.frame, rules.fragments);
-    (limits.inflation, limits.receive_buffer) = (rules.inflation, receive_buffer);
-    limits.send_queue = usize::MAX; // who echoes need not wait
-    let mut end = End::with(rules.role, &config, agreed(rules));
+    let mut end = End::with(rules.role, &config(rules, receive_buffer), agreed(rules));
     if rules.close_sent {
         end.conn.close(None, &mut end.tx).expect("it is open").queue();
         end.drain();
     }
     end
+}
+
+/// The limits by these rules.
+pub fn config(rules: &Rules, receive_buffer: usize) -> Config {
+    let mut config = Config::default();
+    let limits = &mut config.limits;
+    (limits.message, limits.frame, limits.fragments) =
+        (rules.message, rules.frame, rules.fragments);
+    (limits.inflation, limits.receive_buffer) = (rules.inflation, receive_buffer);
+    config
 }
 
 /// What the opening handshake has agreed on: the window and the context of either end.

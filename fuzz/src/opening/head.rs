@@ -59,7 +59,7 @@ impl Head {
     }
 
     /// The elements of all lists in fields of this name.
-    fn elements<'h>(&'h self, name: &str) -> Vec<&'h [u8]> {
+    pub fn elements<'h>(&'h self, name: &str) -> Vec<&'h [u8]> {
         let lists = self.all(name);
         lists
             .iter()
