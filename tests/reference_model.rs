@@ -160,9 +160,16 @@ fn step() -> impl Strategy<Value = Vec<u8>> {
         });
     let refers =
         Just(b"\x00\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00\x00\xc2\x05\xf2\x00\x11\x00\x00".to_vec());
+    // As large as the limits of `rules` allow, or a little off, once compressed and once not.
+    let sizes = prop::sample::select(vec![(124, 1), (125, 1), (126, 1), (250, 4), (251, 4)]);
+    let limit =
+        (sizes, prop_oneof![Just(0x80_u8), Just(0x82)]).prop_map(move |((len, times), way)| {
+            [vec![6, way], string(vec![b'a'; len]), vec![times]].concat()
+        });
     prop_oneof![
         8 => literal,
         1 => refers,
+        1 => limit,
         4 => fragments,
         6 => sent,
         2 => long,

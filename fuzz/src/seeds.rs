@@ -41,6 +41,10 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
         let input = [&[0xfb, 3, 5, 1][..], &part(0x09), &part(0x19)].concat();
         seeds.push((target, "inflates-too-much".to_string(), input));
     }
+    for (name, len) in [("as-large-as-allowed", 125), ("larger-than-allowed", 126)] {
+        let message = [&[6, 0, len][..], &[b'a'; 126][..usize::from(len)]].concat();
+        seeds.push(("server", name.to_string(), [&[0xfa, 3, 5, 1][..], &message].concat()));
+    }
     for (name, payload) in DEFLATE {
         for (window, rules) in [("15-bits", 0xf8), ("9-bits", 0x38), ("no-context", 0xe8)] {
             let frame = [&[rules, 1, 6, 0xff][..], payload].concat();
