@@ -66,6 +66,21 @@ fn the_model_knows_the_examples_of_the_rfc() {
     }
 }
 
+/// 600 octets, stored, and three of them again, from where they begin.
+#[test]
+fn a_window_is_as_large_as_was_agreed() {
+    let payload = [&b"\x00\x58\x02\xa7\xfd"[..], &[b'a'; 600], b"\x02\xa6\x2b\x00\x00"].concat();
+    let wire = frame(0xc1, Some([0; 4]), &payload);
+    for (bits, verdict) in [(9, Verdict::Fails(1007)), (10, Verdict::Waits), (15, Verdict::Waits)] {
+        let rules = Rules { deflate: Some((bits, true)), ..server() };
+        let reading = model::read(&rules, &wire, 0);
+        assert_eq!(reading.verdict, verdict, "{bits} bits");
+        assert_eq!(reading.events.len(), usize::from(bits > 9));
+        check(&rules, &wire, &[&wire], 5000);
+        check(&rules, &wire, &cut(&wire, 1), 512);
+    }
+}
+
 /// Compares the two, over a stream as it is and over cuts of it.
 fn compare(role: Role, mut choices: Choices<'_>, way: u8, is_raw: bool) {
     let (rules, receive_buffer) = rules(role, &mut choices);

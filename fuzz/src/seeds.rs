@@ -45,6 +45,12 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
         let message = [&[6, 0, len][..], &[b'a'; 126][..usize::from(len)]].concat();
         seeds.push(("server", name.to_string(), [&[0xfa, 3, 5, 1][..], &message].concat()));
     }
+    // 600 octets, stored, and three of them again, from where they begin; 10 bits reach so far.
+    let far = [&b"\x00\x58\x02\xa7\xfd"[..], &[b'a'; 600], b"\x02\xa6\x2b\x00\x00"].concat();
+    for (name, rules) in [("far", 0x58), ("too-far", 0x38)] {
+        let input = [&[rules, 1, 6, 0xff][..], &far].concat();
+        seeds.push(("inflate", name.to_string(), input));
+    }
     for (name, payload) in DEFLATE {
         for (window, rules) in [("15-bits", 0xf8), ("9-bits", 0x38), ("no-context", 0xe8)] {
             let frame = [&[rules, 1, 6, 0xff][..], payload].concat();
