@@ -29,6 +29,12 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
             [&[0, 0, 1, 0][..], &unmasked, &header[2..]].concat(),
         ));
     }
+    // 131,072 octets are announced, and as many come as fill the smallest buffer.
+    for (target, mask, key) in [("server", 0xff, &[0; 4][..]), ("client", 0x7f, &[])] {
+        let header = [&[0, 0, 1, 0, 0x82, mask, 0, 0, 0, 0, 0, 2, 0, 0][..], key].concat();
+        let input = [&header[..], &[7; 1000]].concat();
+        seeds.push((target, "announces-much".to_string(), input));
+    }
     for (name, script) in SCRIPTS {
         for target in ["server", "client"] {
             seeds.push((target, name.to_string(), [&[0xf8, 3, 5, 1][..], script].concat()));
