@@ -223,7 +223,7 @@ enum Base {
     Interim,
 }
 
-const REQUESTS: [(&str, Base, &str); 12] = [
+const REQUESTS: [(&str, Base, &str); 13] = [
     ("valid", Base::Valid, ""),
     (
         "valid-and-more",
@@ -239,6 +239,7 @@ const REQUESTS: [(&str, Base, &str); 12] = [
     ("same-subprotocol-twice", Base::Valid, "Sec-WebSocket-Protocol: a, a\r\n"),
     ("with-a-body", Base::Valid, "Content-Length: 5\r\n"),
     ("two-keys", Base::Valid, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"),
+    ("two-hosts", Base::Valid, "Host: b\r\n"),
     ("no-upgrade", Base::Bare, "Connection: keep-alive\r\n"),
     ("bare-feed", Base::Bare, "Upgrade: websocket\nConnection: Upgrade\r\n"),
     ("folded", Base::Bare, "X: a\r\n b\r\n"),
