@@ -201,6 +201,7 @@ const EXTENSIONS: &[(&str, &[u8])] = &[
     ("repeated", b"\x3f\x03permessage-deflate; client_max_window_bits; client_max_window_bits=9"),
     ("leading-zero", b"\x3f\x03permessage-deflate; server_max_window_bits=09"),
     ("others", b"\x3f\x03, mux; max-channels=4; flow-control,, deflate-stream"),
+    ("tabs", b"\x3f\x03mux,\tpermessage-deflate\t;\tclient_max_window_bits"),
     ("unclosed", b"\x3f\x03a; b=\"\\c\\c\\c"),
     ("empty", b"\x3f\x03"),
     ("not-ascii", b"\x3f\x03permessage-deflate; \xc3\xa9"),
