@@ -49,6 +49,7 @@ mod writer;
 
 use std::boxed::Box;
 use std::io;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -60,7 +61,7 @@ use crate::connection::{Agreed, Chunk, Connection, Event, Payload, Prepared, Sta
 use crate::error::SendError;
 pub use handshake::{Upgrade, accept, connect};
 use pool::Pooled;
-use reader::{Link, Reader};
+use reader::{Link, Reader, Recv};
 pub use split::{Receiver, Sender};
 use timer::Timer;
 use writer::{Writer, in_place};
@@ -129,9 +130,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     ///
     /// Nothing is lost when the future is dropped; call `recv` again.
-    pub async fn recv(&mut self) -> Result<Option<Event<'_>>> {
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Event<'_>>>> {
         let Halves { reader, writer } = &mut *self.halves;
-        reader.recv(writer).await
+        reader.recv(writer)
     }
 
     /// As [`recv`](Self::recv), and lends what it takes to answer while the event is still
@@ -144,10 +145,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     ///
     /// As of [`recv`](Self::recv).
-    pub async fn recv_reply(&mut self) -> Result<Option<(Event<'_>, Responder<'_, S>)>> {
+    pub fn recv_reply(
+        &mut self,
+    ) -> impl Future<Output = Result<Option<(Event<'_>, Responder<'_, S>)>>> {
         let Halves { reader, writer } = &mut *self.halves;
-        let event = reader.recv(writer).await?;
-        Ok(event.map(|event| (event, Responder { writer })))
+        RecvReply(reader.recv(writer))
     }
 
     /// The next piece of a message that is here, or a control frame; `None` once the connection is
@@ -403,6 +405,19 @@ where
 #[derive(Debug)]
 pub struct Responder<'w, S> {
     writer: &'w mut Writer<S>,
+}
+
+/// Waits for an event, and what it takes to answer.
+struct RecvReply<'r, S>(Recv<'r, Writer<S>>);
+
+impl<'r, S: AsyncRead + AsyncWrite + Unpin> Future for RecvReply<'r, S> {
+    type Output = Result<Option<(Event<'r>, Responder<'r, S>)>>;
+
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let both = self.0.poll_both(cx);
+        both.map_ok(|both| both.map(|(event, writer)| (event, Responder { writer })))
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Responder<'_, S> {

@@ -169,7 +169,7 @@ impl ReceiveBuffer {
         self.was_filled
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn unparsed_mut(&mut self) -> &mut [u8] {
         &mut self.storage[self.unparsed.clone()]
     }

@@ -24,8 +24,8 @@ impl SendBuffer {
     /// What was sent is given up in portions of at least this many bytes: eight small pages.
     const SENT: usize = 32 * 1024;
 
-    /// What [`shrink`](Self::shrink) leaves, in bytes: what a busy socket takes at once.
-    const KEEP: usize = 64 * 1024;
+    /// What [`shrink`](Self::shrink) leaves, in bytes: what a busy socket takes at once, and half as much.
+    const KEEP: usize = 96 * 1024;
 
     /// An empty queue.
     pub const fn new() -> Self {

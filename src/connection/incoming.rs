@@ -90,7 +90,7 @@ impl Incoming {
     /// # Errors
     ///
     /// The peer broke a rule; the same error comes again at every call.
-    #[inline]
+    #[inline(always)]
     pub fn advance(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
         match self.ready {
             None => {}
@@ -130,6 +130,15 @@ impl Incoming {
         rx: &'b mut ReceiveBuffer,
     ) -> Result<Option<Event<'b>>, ProtocolError> {
         self.advance(rx)?;
+        self.lend(rx)
+    }
+
+    /// Lends what [`advance`](Self::advance) has found.
+    #[inline(always)]
+    pub(crate) fn lend<'b>(
+        &mut self,
+        rx: &'b mut ReceiveBuffer,
+    ) -> Result<Option<Event<'b>>, ProtocolError> {
         Ok(Some(match self.ready.take() {
             None => return Ok(None),
             Some(Ready::Control { opcode, len }) => {
@@ -223,7 +232,7 @@ impl Incoming {
         &mut self.reply
     }
 
-    #[inline]
+    #[inline(always)]
     fn advance_by(&mut self, by: Portion, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
         Ok(self.take_single(rx) || self.advance_stages(by, rx)?)
     }
@@ -257,6 +266,7 @@ impl Incoming {
 
     /// Takes a message that is here in one short frame, to which nothing is left to do but to unmask
     /// it: nearly all are. Anything else, and anything wrong, is left to the stages.
+    #[inline(always)]
     fn take_single(&mut self, rx: &mut ReceiveBuffer) -> bool {
         let is_between_messages =
             matches!(self.stage, Stage::Header) && self.message.is_empty() && self.ready.is_none();

@@ -49,15 +49,9 @@ impl<B: Buffer> Pooled<B> {
     }
 
     /// The buffer, from the pool if need be.
+    #[inline(always)]
     pub(super) fn get(&mut self) -> &mut B {
-        self.buffer.get_or_insert_with(|| {
-            let pooled = B::pool().with_borrow_mut(Pool::take);
-            let mut buffer = pooled
-                .filter(|buffer| buffer.capacity() == self.capacity)
-                .unwrap_or_else(|| Box::new(B::new(self.capacity)));
-            buffer.resume(self.moved);
-            buffer
-        })
+        self.buffer.get_or_insert_with(|| Pool::buffer(self.capacity, self.moved))
     }
 
     /// Gives an empty buffer back.
@@ -124,6 +118,17 @@ impl<B: Buffer> Pool<B> {
 
     const fn new() -> RefCell<Self> {
         RefCell::new(Self { buffers: Vec::new(), held: 0 })
+    }
+
+    /// A buffer of this thread, for a connection that has moved so many bytes.
+    #[cold]
+    fn buffer(capacity: B::Capacity, moved: u64) -> Box<B> {
+        let pooled = B::pool().with_borrow_mut(Self::take);
+        let mut buffer = pooled
+            .filter(|buffer| buffer.capacity() == capacity)
+            .unwrap_or_else(|| Box::new(B::new(capacity)));
+        buffer.resume(moved);
+        buffer
     }
 
     fn take(&mut self) -> Option<Box<B>> {

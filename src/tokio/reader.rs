@@ -14,7 +14,7 @@ use ::tokio::io::{AsyncWrite, ReadBuf};
 use super::pool::Pooled;
 use super::timer::Timer;
 use super::writer::{Writer, uninterrupted};
-use crate::adapter::{Advance, Result};
+use crate::adapter::Result;
 use crate::buffer::ReceiveBuffer;
 use crate::connection::{Chunk, Event, Incoming, State, Transport};
 use crate::error::ProtocolError;
@@ -44,12 +44,12 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn recv<'r, 'l, L: Link>(&'r mut self, link: &'l mut L) -> Recv<'r, 'l, L> {
+    pub(super) fn recv<'r, L: Link>(&'r mut self, link: &'r mut L) -> Recv<'r, L> {
         Recv::Waiting(Some((self, link)))
     }
 
     pub(super) async fn recv_chunk<L: Link>(&mut self, link: &mut L) -> Result<Option<Chunk<'_>>> {
-        if !poll_fn(|cx| self.poll_advance(link, Incoming::advance_chunk, cx)).await? {
+        if !poll_fn(|cx| self.poll_advance::<_, true>(link, cx)).await? {
             return Ok(None);
         }
         let Self { incoming, rx, timer, .. } = self;
@@ -60,15 +60,19 @@ impl Reader {
     }
 
     /// Ready with whether there is something to lend; `false` once the connection is closed.
-    pub(super) fn poll_advance<L: Link>(
+    #[inline(never)]
+    pub(super) fn poll_advance<L: Link, const IN_PIECES: bool>(
         &mut self,
         link: &mut L,
-        advance: Advance,
         cx: &mut Context<'_>,
     ) -> Poll<Result<bool>> {
         let mut has_read = false;
         loop {
-            match advance(&mut self.incoming, self.rx.get()) {
+            let advanced = match IN_PIECES {
+                false => self.incoming.advance(self.rx.get()),
+                true => self.incoming.advance_chunk(self.rx.get()),
+            };
+            match advanced {
                 Ok(true) => return self.poll_hand_over(link, cx).map(|()| Ok(true)),
                 Ok(false) => {}
                 Err(_) => return self.poll_end(link, cx),
@@ -141,31 +145,33 @@ impl Reader {
     }
 }
 
-/// Waits for an event. By hand, since an event that is handed from one generated future to the next
-/// takes as long as all that is done to find it.
-pub(super) enum Recv<'r, 'l, L> {
+/// Waits for an event. By hand and inlined, since an event that is handed from one generated future
+/// to the next takes longer than all that is done to find it.
+pub(super) enum Recv<'r, L> {
     /// The reader and its link, until there is something to lend.
-    Waiting(Option<(&'r mut Reader, &'l mut L)>),
+    Waiting(Option<(&'r mut Reader, &'r mut L)>),
     /// What was to be lent is no text.
-    Failing(Fail<'r, 'l, L>),
+    Failing(Fail<'r, L>),
 }
 
-impl<'r, L: Link> Future for Recv<'r, '_, L> {
-    type Output = Result<Option<Event<'r>>>;
-
-    #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+impl<'r, L: Link> Recv<'r, L> {
+    /// The event, and the link back.
+    #[inline(always)]
+    pub(super) fn poll_both(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<(Event<'r>, &'r mut L)>>> {
         loop {
-            match &mut *self {
+            match self {
                 Self::Waiting(halves) => {
                     let (reader, link) = halves.as_mut().expect(POLLED_AGAIN);
-                    if !ready!(reader.poll_advance(*link, Incoming::advance, cx))? {
+                    if !ready!(reader.poll_advance::<_, false>(*link, cx))? {
                         return Poll::Ready(Ok(None));
                     }
                     let (reader, link) = halves.take().expect(POLLED_AGAIN);
                     let Reader { incoming, rx, timer, .. } = reader;
-                    match incoming.next_event(rx.get()) {
-                        Ok(event) => return Poll::Ready(Ok(event)),
+                    match incoming.lend(rx.get()) {
+                        Ok(event) => return Poll::Ready(Ok(event.map(|event| (event, link)))),
                         Err(error) => *self = Self::Failing(Fail { error, incoming, timer, link }),
                     }
                 }
@@ -175,17 +181,26 @@ impl<'r, L: Link> Future for Recv<'r, '_, L> {
     }
 }
 
+impl<'r, L: Link> Future for Recv<'r, L> {
+    type Output = Result<Option<Event<'r>>>;
+
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_both(cx).map_ok(|both| both.map(|(event, _)| event))
+    }
+}
+
 const POLLED_AGAIN: &str = "a future that is done is not polled again";
 
 /// Ends a connection that has failed, and gives its error back.
-pub(super) struct Fail<'r, 'l, L> {
+pub(super) struct Fail<'r, L> {
     error: ProtocolError,
     incoming: &'r mut Incoming,
     timer: &'r mut Timer,
-    link: &'l mut L,
+    link: &'r mut L,
 }
 
-impl<L: Link> Future for Fail<'_, '_, L> {
+impl<L: Link> Future for Fail<'_, L> {
     type Output = crate::Error;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

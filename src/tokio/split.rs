@@ -141,8 +141,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
     /// # Cancel safety
     ///
     /// Nothing is lost when the future is dropped; call `recv` again.
-    pub async fn recv(&mut self) -> Result<Option<Event<'_>>> {
-        self.reader.recv(&mut self.link).await
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Event<'_>>>> {
+        self.reader.recv(&mut self.link)
     }
 
     /// As [`WebSocket::recv_chunk`].

@@ -16,7 +16,7 @@ use super::{Halves, Receiver, Sender, WebSocket};
 use crate::adapter::{Error, Result};
 use crate::buffer::{SendBuffer, Transmit};
 use crate::close::CloseFrame;
-use crate::connection::{Incoming, Outgoing};
+use crate::connection::Outgoing;
 use crate::error::SendError;
 use crate::message::Message;
 
@@ -99,7 +99,7 @@ impl Reader {
             return Poll::Ready(None);
         }
         loop {
-            match ready!(self.poll_advance(link, Incoming::advance, cx)) {
+            match ready!(self.poll_advance::<_, false>(link, cx)) {
                 Ok(true) => {}
                 Ok(false) => return Poll::Ready(None),
                 Err(error) => {

@@ -87,7 +87,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         now: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
-        ready!(self.poll_room(cx))?;
+        if self.outgoing.is_due() || self.outgoing.is_full(self.tx.get()) {
+            ready!(self.poll_room(cx))?;
+        }
         let Self { io, outgoing, tx, unflushed, .. } = self;
         let transmit = encode(outgoing, tx.get())?;
         if now || transmit.len() >= outgoing.high_water() {
@@ -99,7 +101,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Poll::Ready(Ok(()))
     }
 
-    /// Waits while the queue is full.
+    /// Queues what is due, and waits while the queue is full.
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.queue_what_is_due();
         while self.outgoing.is_full(self.tx.get()) {
