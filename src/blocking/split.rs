@@ -9,19 +9,22 @@
 //! ```
 //!
 //! Encoding takes the queue for a moment. Who finds it with nobody writing takes what is queued over
-//! to `Out` and writes it; whoever comes meanwhile only queues, and the writer takes that along. So
-//! the receiver never waits for a sender whose peer does not read.
+//! to `Out` and writes it; whoever comes meanwhile only queues, and the writer takes that along.
+//!
+//! The receiver must not wait for a peer that reads nothing: that one may be waiting for us to read. So
+//! it leaves to the sender what the sender is to write, and of the rest what the stream does not take
+//! before it next gives up waiting (see [`Stream`]).
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::reader::{Clock, Link, Reader};
 use super::writer::{Writer, go_on, write_some};
-use super::{TryClone, WebSocket};
-use crate::adapter::{Result, lock};
+use super::{Stream, TryClone, WebSocket};
+use crate::adapter::{Condvar, Mutex, Result, lock};
 use crate::buffer::{SendBuffer, Transmit};
 use crate::close::CloseFrame;
-use crate::connection::{Chunk, Event, Outgoing, Payload, Prepared, State};
+use crate::connection::{Chunk, Event, Outgoing, Payload, Prepared, State, Transport};
 use crate::error::SendError;
 use crate::timing::Traffic;
 
@@ -37,7 +40,15 @@ impl<S: TryClone> WebSocket<S> {
     pub fn split(self) -> Result<(Receiver<S>, Sender<S>)> {
         let read = self.writer.io.try_clone()?;
         let Writer { io, outgoing, tx, clock, has_shut_down } = self.writer;
-        let queue = Queue { outgoing, tx, sent: 0, in_flight: 0, is_writing: false, has_shut_down };
+        let queue = Queue {
+            outgoing,
+            tx,
+            sent: 0,
+            in_flight: 0,
+            is_writing: false,
+            is_promised: false,
+            has_shut_down,
+        };
         let out = Out { io, tx: SendBuffer::new() };
         let shared = Arc::new(Shared {
             queue: Mutex::new(queue),
@@ -89,6 +100,8 @@ struct Queue {
     /// Bytes that have left `tx` and are being written.
     in_flight: usize,
     is_writing: bool,
+    /// Whether the sender is about to write, as soon as it gets at the queue again.
+    is_promised: bool,
     has_shut_down: bool,
 }
 
@@ -104,19 +117,25 @@ impl Queue {
         let queued = self.in_flight > 0 || !self.tx.is_empty();
         Traffic { received, sent: self.sent, queued }
     }
+
+    fn shut_down(&mut self, io: &mut impl Stream) -> bool {
+        self.has_shut_down = self.has_shut_down || io.shut_down().unwrap_or(false);
+        self.has_shut_down
+    }
 }
 
 impl<S: TryClone> Shared<S> {
-    /// Writes what is queued, and what is queued meanwhile. `false` if another thread is writing and
-    /// this one is not to `wait` for it.
+    /// Writes what is queued, and what is queued meanwhile. `false` if this thread is not to `wait`,
+    /// and another one is writing or about to, or the stream takes nothing at the moment.
     fn flush(&self, wait: bool) -> Result<bool> {
         let mut queue = lock(&self.queue);
+        if !wait && (queue.is_writing || queue.is_promised) {
+            return Ok(false);
+        }
         while queue.is_writing {
-            if !wait {
-                return Ok(false);
-            }
             queue = self.written.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
+        queue.is_promised = false;
         let mut out = lock(&self.out);
         loop {
             let Queue { outgoing, tx, in_flight, .. } = &mut *queue;
@@ -127,29 +146,43 @@ impl<S: TryClone> Shared<S> {
             }
             if out.tx.is_empty() {
                 out.io.flush()?;
+                if queue.outgoing.transport() == Transport::ShutDown {
+                    // The receiver may have left this to us, and wait for what the peer does then.
+                    queue.shut_down(&mut out.io);
+                }
                 return Ok(true);
             }
             queue.is_writing = true;
             drop(queue);
-            let written = self.write(&mut out);
+            let written = self.write(&mut out, wait);
             queue = lock(&self.queue);
             queue.is_writing = false;
             self.written.notify_all();
-            written?;
+            if !written? {
+                return Ok(false);
+            }
         }
     }
 
-    fn write(&self, out: &mut Out<S>) -> Result<()> {
+    /// Writes what has left the queue; whether that is all. It is not if this thread is not to `wait`
+    /// and the stream pauses.
+    fn write(&self, out: &mut Out<S>, wait: bool) -> Result<bool> {
         while !out.tx.is_empty() {
             let written = write_some(&mut out.io, &mut out.tx.transmit());
-            let n = self.clock.pause(written)?.unwrap_or(0);
+            let n = self.clock.pause(written)?;
             let mut queue = lock(&self.queue);
-            queue.sent += n as u64;
+            queue.sent += n.unwrap_or(0) as u64;
             queue.in_flight = out.tx.len();
+            if out.tx.is_empty() {
+                break; // it went out, whatever the receiver has heard of the end since
+            }
             let seen = queue.traffic(None);
             go_on(&mut queue.outgoing, self.clock.now(), seen)?;
+            if n.is_none() && !wait {
+                return Ok(false);
+            }
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -176,9 +209,7 @@ impl<S: TryClone> Link for End<S> {
     }
 
     fn shut_down(&mut self) -> bool {
-        let mut queue = lock(&self.shared.queue);
-        queue.has_shut_down = queue.has_shut_down || self.read.shut_down().unwrap_or(false);
-        queue.has_shut_down
+        lock(&self.shared.queue).shut_down(&mut self.read)
     }
 }
 
@@ -214,8 +245,7 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn send_text(&mut self, text: &str) -> Result<()> {
-        self.feed_text(text)?;
-        self.flush()
+        self.encode(true, |outgoing, tx| outgoing.send(text, tx))
     }
 
     /// As [`WebSocket::send_binary`].
@@ -224,8 +254,7 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn send_binary(&mut self, bytes: &[u8]) -> Result<()> {
-        self.feed_binary(bytes)?;
-        self.flush()
+        self.encode(true, |outgoing, tx| outgoing.send(bytes, tx))
     }
 
     /// As [`WebSocket::send_message`].
@@ -234,8 +263,8 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn send_message<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
-        self.feed_message(message)?;
-        self.flush()
+        let message = message.into();
+        self.encode(true, |outgoing, tx| outgoing.send(message, tx))
     }
 
     /// As [`WebSocket::send_prepared`].
@@ -244,8 +273,7 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn send_prepared(&mut self, message: &Prepared) -> Result<()> {
-        self.feed_prepared(message)?;
-        self.flush()
+        self.encode(true, |outgoing, tx| outgoing.send_prepared(message, tx))
     }
 
     /// As [`WebSocket::send_fragment`].
@@ -255,8 +283,7 @@ impl<S: TryClone> Sender<S> {
     /// As there.
     pub fn send_fragment<'p>(&mut self, part: impl Into<Payload<'p>>, fin: bool) -> Result<()> {
         let part = part.into();
-        self.feed(|outgoing, tx| outgoing.send_fragment(part, fin, tx))?;
-        self.flush()
+        self.encode(true, |outgoing, tx| outgoing.send_fragment(part, fin, tx))
     }
 
     /// As [`WebSocket::feed_text`].
@@ -265,7 +292,7 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn feed_text(&mut self, text: &str) -> Result<()> {
-        self.feed(|outgoing, tx| outgoing.send(text, tx))
+        self.encode(false, |outgoing, tx| outgoing.send(text, tx))
     }
 
     /// As [`WebSocket::feed_binary`].
@@ -274,7 +301,7 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn feed_binary(&mut self, bytes: &[u8]) -> Result<()> {
-        self.feed(|outgoing, tx| outgoing.send(bytes, tx))
+        self.encode(false, |outgoing, tx| outgoing.send(bytes, tx))
     }
 
     /// As [`WebSocket::feed_message`].
@@ -284,7 +311,7 @@ impl<S: TryClone> Sender<S> {
     /// As there.
     pub fn feed_message<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
         let message = message.into();
-        self.feed(|outgoing, tx| outgoing.send(message, tx))
+        self.encode(false, |outgoing, tx| outgoing.send(message, tx))
     }
 
     /// As [`WebSocket::feed_prepared`].
@@ -293,7 +320,7 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn feed_prepared(&mut self, message: &Prepared) -> Result<()> {
-        self.feed(|outgoing, tx| outgoing.send_prepared(message, tx))
+        self.encode(false, |outgoing, tx| outgoing.send_prepared(message, tx))
     }
 
     /// As [`WebSocket::ping`].
@@ -302,8 +329,7 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn ping(&mut self, payload: &[u8]) -> Result<()> {
-        self.feed(|outgoing, tx| outgoing.ping(payload, tx))?;
-        self.flush()
+        self.encode(true, |outgoing, tx| outgoing.ping(payload, tx))
     }
 
     /// As [`WebSocket::send_close`]. The receiver then waits for the peer's Close, within its
@@ -313,8 +339,7 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn send_close(&mut self, frame: Option<CloseFrame<'_>>) -> Result<()> {
-        self.feed(|outgoing, tx| outgoing.close(frame, tx))?;
-        self.flush()
+        self.encode(true, |outgoing, tx| outgoing.close(frame, tx))
     }
 
     /// As [`WebSocket::flush`].
@@ -326,8 +351,10 @@ impl<S: TryClone> Sender<S> {
         self.shared.flush(true).map(|_| ())
     }
 
-    fn feed<'p>(
+    /// Encodes something and queues it, and writes it if `now`.
+    fn encode<'p>(
         &mut self,
+        now: bool,
         encode: impl for<'t> FnOnce(
             &mut Outgoing,
             &'t mut SendBuffer,
@@ -335,14 +362,16 @@ impl<S: TryClone> Sender<S> {
     ) -> Result<()> {
         loop {
             {
-                let Queue { outgoing, tx, .. } = &mut *lock(&self.shared.queue);
+                let Queue { outgoing, tx, is_promised, .. } = &mut *lock(&self.shared.queue);
                 outgoing.poll_transmit(tx);
                 if !outgoing.is_full(tx) {
                     encode(outgoing, tx)?.queue();
-                    return Ok(());
+                    *is_promised = now;
+                    break;
                 }
             }
-            self.shared.flush(true)?;
+            self.flush()?;
         }
+        if now { self.flush() } else { Ok(()) }
     }
 }

@@ -2,6 +2,7 @@
 #![cfg(feature = "tokio")]
 
 mod cancel;
+mod crossing;
 mod deadlines;
 #[cfg(feature = "deflate")]
 mod deflate;
