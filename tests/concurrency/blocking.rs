@@ -7,10 +7,10 @@ use std::time::Duration;
 use loom::sync::{Condvar, Mutex};
 use loom::thread::{self, ThreadId};
 use sotong::blocking::{Parts, Sender, Stream, TryClone, WebSocket};
-use sotong::{CloseCode, Error, ReceiveBuffer, SendBuffer, SendError};
+use sotong::{CloseCode, ReceiveBuffer, SendBuffer};
 
 use crate::peer::Peer;
-use crate::scenario::{Record, Scenario, Step, failure, noted};
+use crate::scenario::{Record, Scenario, Step};
 
 /// A handle of the stream.
 #[derive(Clone, Debug)]
@@ -46,15 +46,22 @@ impl Wire {
 
 impl Read for Wire {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        Ok(self.wait(|peer| peer.read(buf)))
+        match self.wait(|peer| peer.read(buf)) {
+            0 if self.0.peer.lock().unwrap().has_failed() => Err(ErrorKind::ConnectionReset.into()),
+            n => Ok(n),
+        }
     }
 }
 
 impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let ticks = self.0.ticking == Some(thread::current().id());
-        let n = self.wait(|peer| peer.write(bytes).or(ticks.then_some(0)));
-        if n == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(n) }
+        let failed = |peer: &Peer| peer.has_failed().then_some(0);
+        match self.wait(|peer| peer.write(bytes).or(ticks.then_some(0)).or(failed(peer))) {
+            0 if ticks => Err(ErrorKind::WouldBlock.into()),
+            0 => Err(ErrorKind::ConnectionReset.into()),
+            n => Ok(n),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -98,14 +105,8 @@ fn run(scenario: &Scenario) {
     };
     loop {
         let received = receiver.recv();
-        let mut record = record.lock().unwrap();
-        match received {
-            Ok(Some(event)) => record.events.push(noted(event)),
-            Ok(None) => break,
-            Err(error) => {
-                record.error = Some(failure(error));
-                break;
-            }
+        if !record.lock().unwrap().received(received) {
+            break;
         }
     }
     sending.join().unwrap();
@@ -121,13 +122,9 @@ fn send(mut sender: Sender<Wire>, steps: &[Step], wire: &Wire, record: &Record) 
             Step::Ping(body) => sender.ping(body.as_bytes()),
             Step::Close => sender.send_close(Some(CloseCode::NORMAL.into())),
         };
-        match sent {
-            Ok(()) => {
-                let written = wire.0.peer.lock().unwrap().written.clone();
-                record.lock().unwrap().done.push((*step, written));
-            }
-            Err(Error::Send(SendError::Closing)) => return,
-            Err(error) => panic!("{error}"),
+        let written = wire.0.peer.lock().unwrap().written.clone();
+        if !record.lock().unwrap().sent(*step, sent, written) {
+            return;
         }
     }
 }

@@ -20,6 +20,8 @@ pub struct Peer {
     stubborn: usize,
     /// The most that one of our writes may take.
     max_write: usize,
+    /// It reads nothing at all, and the stream fails when all was read that it has sent.
+    is_lost: bool,
     /// What we have written.
     pub written: Vec<u8>,
     /// How much of it the peer has looked at.
@@ -40,6 +42,7 @@ impl Peer {
             read: 0,
             stubborn: 0,
             max_write: usize::MAX,
+            is_lost: false,
             written: vec![],
             looked_at: 0,
             has_closed,
@@ -61,10 +64,19 @@ impl Peer {
         Self { max_write, ..self }
     }
 
+    pub fn lost(self) -> Self {
+        Self { is_lost: true, ..self }
+    }
+
+    /// Whether the stream has failed.
+    pub fn has_failed(&self) -> bool {
+        self.is_lost && self.sent.is_empty()
+    }
+
     /// What our read gives; `None` while there is nothing.
     pub fn read(&mut self, buf: &mut [u8]) -> Option<usize> {
         if self.sent.is_empty() {
-            return self.has_ended().then_some(0);
+            return (self.has_ended() || self.has_failed()).then_some(0);
         }
         let n = buf.len().min(self.sent.len());
         for (octet, sent) in buf.iter_mut().zip(self.sent.drain(..n)) {
@@ -77,7 +89,7 @@ impl Peer {
     /// How much our write takes; `None` while the peer does not read.
     pub fn write(&mut self, bytes: &[u8]) -> Option<usize> {
         assert!(!self.is_shut, "nothing is written after the end");
-        if self.read < self.stubborn {
+        if self.read < self.stubborn || self.is_lost {
             return None;
         }
         let n = bytes.len().min(self.max_write);

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use sotong::{Config, Connection, Error, Event, Opcode, ProtocolError, Role};
+use sotong::{Config, Connection, Error, Event, Opcode, ProtocolError, Role, SendError};
 
 use crate::peer::{Frame, Peer, frames};
 
@@ -20,7 +20,7 @@ pub enum Step {
 
 /// How often the schedules that are tried interrupt a thread that could go on; all that do so no more
 /// often are tried. `LOOM_MAX_PREEMPTIONS` sets another bound.
-const PREEMPTIONS: usize = 4;
+const PREEMPTIONS: usize = 3;
 
 /// The sender's steps, while the receiver receives until the end.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,8 @@ pub struct Scenario {
     pub steps: &'static [Step],
     /// The peer reads nothing before all was read that it has sent.
     pub stubborn: bool,
+    /// The peer reads nothing at all, and then the stream fails.
+    pub lost: bool,
     /// The stream gives up waiting when the receiver wants to write and cannot, as sockets do.
     pub ticks: bool,
     /// The most that one write takes.
@@ -46,6 +48,8 @@ pub struct Outcome {
     pub events: Vec<(Opcode, Vec<u8>)>,
     /// How the connection failed.
     pub error: Option<ProtocolError>,
+    /// How many halves were told that the stream has failed.
+    pub failed: usize,
     /// Which steps were done, with what had been written when they were.
     pub done: Vec<(Step, Vec<u8>)>,
 }
@@ -62,7 +66,7 @@ const LONG: &[(u8, &[u8])] =
 const HUNDRED: (u8, &[u8]) = (0x81, &[b'l'; 100]);
 const PINGS: &[(u8, &[u8])] = &[(0x89, b"1"), (0x81, b"in"), (0x89, b"2")];
 
-pub const SCENARIOS: [Scenario; 12] = {
+pub const SCENARIOS: [Scenario; 13] = {
     use Role::{Client, Server};
     use Step::{Close, Feed, Fragment, Ping, Send};
     let base = Scenario {
@@ -71,6 +75,7 @@ pub const SCENARIOS: [Scenario; 12] = {
         received: &[],
         steps: &[],
         stubborn: false,
+        lost: false,
         ticks: false,
         max_write: usize::MAX,
     };
@@ -135,7 +140,15 @@ pub const SCENARIOS: [Scenario; 12] = {
             ..base
         },
         Scenario {
-            name: "the same, and the message is fed",
+            name: "a stream that fails while the sender waits",
+            received: PINGS,
+            steps: &[Send("abcdef"), Send("b")],
+            lost: true,
+            max_write: 5,
+            ..base
+        },
+        Scenario {
+            name: "a peer that reads when it is read, and the message is fed",
             received: PINGS,
             steps: &[Feed("a"), Close],
             stubborn: true,
@@ -143,7 +156,7 @@ pub const SCENARIOS: [Scenario; 12] = {
             ..base
         },
         Scenario {
-            name: "the same, and the ping is not the end of it",
+            name: "a peer that reads when all is read, and the ping is not the end of it",
             received: LONG,
             steps: &[Send("a"), Close],
             stubborn: true,
@@ -157,7 +170,11 @@ impl Scenario {
     pub fn peer(&self) -> Peer {
         let other = if self.role == Role::Server { Role::Client } else { Role::Server };
         let peer = Peer::new(other, self.received).max_write(self.max_write);
-        if self.stubborn { peer.stubborn() } else { peer }
+        match (self.stubborn, self.lost) {
+            (false, false) => peer,
+            (true, _) => peer.stubborn(),
+            (false, true) => peer.lost(),
+        }
     }
 
     pub fn connection(&self) -> Connection {
@@ -202,6 +219,12 @@ impl Scenario {
 
     /// What holds after every schedule.
     pub fn check(&self, outcome: &Outcome, peer: &Peer) {
+        if self.lost {
+            // All was received, nothing sent, and both halves have noticed that.
+            assert_eq!((outcome.events.len(), outcome.done.len()), (self.received.len(), 0));
+            return assert!(outcome.failed > 0);
+        }
+        assert_eq!(outcome.failed, 0, "no stream has failed");
         let (written, rest) = frames(&peer.written);
         assert_eq!(rest, b"", "half a frame was written");
         let is_closed = |frame: &Frame| frame.0 == Opcode::Close;
@@ -278,8 +301,34 @@ impl Scenario {
     }
 }
 
+impl Outcome {
+    /// Notes what the receiver was given; whether it goes on.
+    pub fn received(&mut self, received: sotong::Result<Option<Event<'_>>>) -> bool {
+        let goes_on = matches!(received, Ok(Some(_)));
+        match received {
+            Ok(event) => self.events.extend(event.map(noted)),
+            Err(Error::Protocol(error)) => self.error = Some(error),
+            Err(Error::Io(_)) => self.failed += 1,
+            Err(error) => panic!("{error}"),
+        }
+        goes_on
+    }
+
+    /// Notes that a step was done, by when this was written; whether it goes on.
+    pub fn sent(&mut self, step: Step, sent: sotong::Result<()>, written: Vec<u8>) -> bool {
+        let goes_on = sent.is_ok();
+        match sent {
+            Ok(()) => self.done.push((step, written)),
+            Err(Error::Send(SendError::Closing)) => {}
+            Err(Error::Io(_)) => self.failed += 1,
+            Err(error) => panic!("{error}"),
+        }
+        goes_on
+    }
+}
+
 /// What of an event is kept.
-pub fn noted(event: Event<'_>) -> (Opcode, Vec<u8>) {
+fn noted(event: Event<'_>) -> (Opcode, Vec<u8>) {
     match event {
         Event::Text(text) => (Opcode::Text, text.into()),
         Event::Binary(bytes) => (Opcode::Binary, bytes.into()),
@@ -288,13 +337,5 @@ pub fn noted(event: Event<'_>) -> (Opcode, Vec<u8>) {
         Event::Close(frame) => {
             (Opcode::Close, frame.map_or(vec![], |frame| frame.code.0.to_be_bytes().into()))
         }
-    }
-}
-
-/// How a connection may end that is not closed cleanly.
-pub fn failure(error: Error) -> ProtocolError {
-    match error {
-        Error::Protocol(error) => error,
-        error => panic!("{error}"),
     }
 }
