@@ -183,7 +183,7 @@ impl End {
 
     /// Takes what comes; how many events that is. Output is written if the peer `reads`.
     fn take(&mut self, bytes: &[u8], reads: bool) -> usize {
-        assert_eq!(self.rx.extend(bytes), bytes.len());
+        fill(&mut self.rx, bytes);
         let mut events = 0;
         while self.conn.next_event(&mut self.rx).expect("it is legal").is_some() {
             self.conn.poll_transmit(&mut self.tx);
@@ -195,6 +195,10 @@ impl End {
         }
         events
     }
+}
+
+fn fill(rx: &mut ReceiveBuffer, bytes: &[u8]) {
+    assert_eq!(rx.extend(bytes), bytes.len(), "there is room for them");
 }
 
 fn unread(role: Role, n: usize) {
@@ -238,9 +242,9 @@ fn dribble(
     mut take: impl FnMut(&mut Connection, &mut ReceiveBuffer) -> Result<bool, ProtocolError>,
 ) {
     let End { mut conn, mut rx, .. } = End::new(Role::Server);
-    rx.extend(b"\x82\xff\x40\0\0\0\0\0\0\0\0\0\0\0");
+    fill(&mut rx, b"\x82\xff\x40\0\0\0\0\0\0\0\0\0\0\0");
     for _ in 0..n {
-        rx.extend(b"x");
+        fill(&mut rx, b"x");
         while take(&mut conn, &mut rx).expect("it is legal") {}
     }
 }
@@ -255,16 +259,16 @@ fn heads() -> Config {
 fn request(unit: &[u8], at_a_time: usize, n: usize) {
     let mut rx = ReceiveBuffer::with_capacity(HEAD / 2);
     let mut handshake = server::Handshake::new(&heads());
-    rx.extend(b"GET / HTTP/1.1\r\nHost: a\r\nX: ");
+    fill(&mut rx, b"GET / HTTP/1.1\r\nHost: a\r\nX: ");
     let mut left = n;
     while left > 0 {
         let now = left.min(at_a_time);
-        (0..now).for_each(|_| assert_eq!(rx.extend(unit), unit.len()));
+        (0..now).for_each(|_| fill(&mut rx, unit));
         assert!(handshake.receive(&mut rx).expect("it may go on").is_none());
         left -= now;
     }
     // To end it brings the head to be parsed as a whole.
-    rx.extend(b"\r\n\r\n");
+    fill(&mut rx, b"\r\n\r\n");
     let _: Result<_, _> = handshake.receive(&mut rx);
 }
 
@@ -274,9 +278,9 @@ fn response(n: usize) {
     let request = client::Request::default();
     let mut handshake =
         client::Handshake::start(&request, heads(), [9; 16], keys, &mut tx).expect("it is valid");
-    rx.extend(b"HTTP/1.1 101 x\r\nX: ");
+    fill(&mut rx, b"HTTP/1.1 101 x\r\nX: ");
     for _ in 0..n {
-        rx.extend(b"x");
+        fill(&mut rx, b"x");
         assert!(handshake.receive(&mut rx).expect("it may go on").is_none());
     }
 }
