@@ -253,6 +253,8 @@ impl World {
             }
             // A complete closing handshake is not waited for any longer either.
             told.has_ended |= conn.transport() == Transport::Close;
+            let next = conn.poll_timeout(self.now, rx, tx);
+            assert!(next.is_none_or(|next| next > self.now), "a deadline is for something");
         }
     }
 
