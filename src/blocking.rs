@@ -149,6 +149,16 @@ impl<S: Stream> WebSocket<S> {
         self.writer.encode(true, |outgoing, tx| outgoing.send(bytes, tx))
     }
 
+    /// Sends a binary message without a copy of it, and waits until the stream has taken it. A client
+    /// masks it where it lies: what is there afterwards is of no use.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub fn send_binary_in_place(&mut self, bytes: &mut [u8]) -> Result<()> {
+        self.writer.encode(true, |outgoing, tx| outgoing.send_binary_in_place(bytes, tx))
+    }
+
     /// Sends a message, text or binary, and waits until the stream has taken it. Here is where to say
     /// whether it may be compressed: [`Payload::compress`].
     ///
@@ -225,7 +235,7 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// The stream failed, or the peer does not read. What was not written stays queued.
     pub fn flush(&mut self) -> Result<()> {
-        self.writer.flush().map(|_| ())
+        self.writer.flush(true).map(|_| ())
     }
 
     /// Sends a ping with at most 125 bytes; its pong comes as an event.

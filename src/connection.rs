@@ -280,6 +280,35 @@ impl Connection {
         self.send(Payload::binary(bytes), tx)
     }
 
+    /// Sends a binary message without a copy of it in either role: a client masks it where it lies, so
+    /// that what is there afterwards is of no use.
+    ///
+    /// ```
+    /// use sotong::{Agreed, Config, Connection, SendBuffer};
+    ///
+    /// let key = || Some([0x37, 0xfa, 0x21, 0x3d]);
+    /// let mut conn = Connection::client(Config::default(), Agreed::default(), key);
+    /// let (mut tx, mut bytes) = (SendBuffer::new(), *b"Hello");
+    /// let mut transmit = conn.send_binary_in_place(&mut bytes, &mut tx)?;
+    /// let [header, payload] = transmit.slices();
+    /// assert_eq!(header, [0x82, 0x85, 0x37, 0xfa, 0x21, 0x3d]);
+    /// assert_eq!(payload, [0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+    /// transmit.consume(transmit.len());
+    /// # Ok::<(), sotong::SendError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text); then `bytes` are as they were.
+    #[inline(always)]
+    pub fn send_binary_in_place<'t, 'p>(
+        &mut self,
+        bytes: &'p mut [u8],
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'p>, SendError> {
+        self.outgoing.send_binary_in_place(bytes, tx)
+    }
+
     /// Sends a message, text or binary.
     ///
     /// # Errors

@@ -32,16 +32,11 @@ impl Mask {
     /// Transforms the next octets of the payload in place.
     #[inline]
     pub fn apply(&mut self, payload: &mut [u8]) {
-        match payload.len() {
-            0..4 => self.octets().zip(payload.iter_mut()).for_each(|(key, octet)| *octet ^= key),
-            4..8 => self.apply_by::<4, 4>(payload),
-            8..16 => self.apply_by::<8, 8>(payload),
-            16..32 => self.apply_by::<16, 16>(payload),
-            32..64 => self.apply_by::<32, 32>(payload),
-            // Not 64 at a time: of that LLVM makes code ten times as slow with vectors of 512 bits.
-            64.. => self.apply_by::<64, 32>(payload),
+        #[cfg(feature = "std")]
+        if payload.len() >= DISPATCH_FROM {
+            return self.apply_with_widest_vectors(payload);
         }
-        *self = self.after(payload.len());
+        self.apply_with_any_vectors(payload);
     }
 
     /// Appends the next octets of the payload, transformed, to a queue. That is one pass, where to
@@ -49,9 +44,10 @@ impl Mask {
     pub(crate) fn append(&mut self, payload: &[u8], queue: &mut Vec<u8>) {
         queue.reserve(payload.len());
         let (blocks, rest) = payload.as_chunks::<BLOCK>();
-        for &(mut block) in blocks {
-            self.transform(&mut block);
-            queue.extend_from_slice(&block);
+        match blocks.len() * BLOCK {
+            #[cfg(feature = "std")]
+            DISPATCH_FROM.. => self.append_with_widest_vectors(blocks, queue),
+            _ => self.append_blocks(blocks, queue),
         }
         match rest.len() {
             0..4 => self.octets().zip(rest).for_each(|(key, octet)| queue.push(octet ^ key)),
@@ -77,6 +73,50 @@ impl Mask {
         }
         if let Some(end) = payload.last_chunk_mut() {
             *end = last;
+        }
+    }
+
+    #[inline(always)]
+    fn apply_with_any_vectors(&mut self, payload: &mut [u8]) {
+        match payload.len() {
+            0..4 => self.octets().zip(payload.iter_mut()).for_each(|(key, octet)| *octet ^= key),
+            4..8 => self.apply_by::<4, 4>(payload),
+            8..16 => self.apply_by::<8, 8>(payload),
+            16..32 => self.apply_by::<16, 16>(payload),
+            32..64 => self.apply_by::<32, 32>(payload),
+            // Not 64 at a time: of that LLVM makes code ten times as slow with vectors of 512 bits.
+            64.. => self.apply_by::<64, 32>(payload),
+        }
+        *self = self.after(payload.len());
+    }
+
+    /// Compiled for each kind of vectors, and chosen as the program runs.
+    #[cfg(feature = "std")]
+    #[inline(never)]
+    fn apply_with_widest_vectors(&mut self, payload: &mut [u8]) {
+        // A vector across two lines of the cache takes twice as long.
+        let before_line = payload.as_ptr().align_offset(CACHE_LINE).min(payload.len());
+        let (head, lines) = payload.split_at_mut(before_line);
+        self.apply_with_any_vectors(head);
+        let level = fearless_simd::Level::new();
+        fearless_simd::dispatch!(level, _simd => self.apply_by::<64, 32>(lines));
+        *self = self.after(lines.len());
+    }
+
+    /// As [`append_blocks`](Self::append_blocks), compiled and chosen as
+    /// [`apply_with_widest_vectors`](Self::apply_with_widest_vectors).
+    #[cfg(feature = "std")]
+    #[inline(never)]
+    fn append_with_widest_vectors(self, blocks: &[[u8; BLOCK]], queue: &mut Vec<u8>) {
+        let level = fearless_simd::Level::new();
+        fearless_simd::dispatch!(level, _simd => self.append_blocks(blocks, queue));
+    }
+
+    #[inline(always)]
+    fn append_blocks(self, blocks: &[[u8; BLOCK]], queue: &mut Vec<u8>) {
+        for &(mut block) in blocks {
+            self.transform(&mut block);
+            queue.extend_from_slice(&block);
         }
     }
 
@@ -117,6 +157,13 @@ impl Mask {
 /// `Vec`, and little enough to stay in the first-level cache.
 const BLOCK: usize = 512;
 
+#[cfg(any(feature = "std", test))]
+const CACHE_LINE: usize = 64;
+
+/// Below this the wider vectors gain nothing, and from here on more with each octet (Zen 5).
+#[cfg(any(feature = "std", test))]
+const DISPATCH_FROM: usize = 256;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +196,30 @@ mod tests {
                         assert_eq!(bytes[..start], source[..start]);
                         assert_eq!(bytes[end..], source[end..]);
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn long_payloads_take_the_widest_vectors_at_any_alignment() {
+        let source = source(CACHE_LINE + 3 * DISPATCH_FROM);
+        for key in KEYS {
+            for start in 0..CACHE_LINE {
+                for len in (DISPATCH_FROM - 1..DISPATCH_FROM + 130).chain([3 * DISPATCH_FROM]) {
+                    let end = start + len;
+                    let (mut bytes, mut mask) = (source.clone(), Mask::new(key));
+                    mask.apply(&mut bytes[start..end]);
+                    assert_eq!(
+                        bytes[start..end],
+                        naive(key, &source[start..end]),
+                        "{start}..{end}"
+                    );
+                    assert_eq!(
+                        (&bytes[..start], &bytes[end..]),
+                        (&source[..start], &source[end..])
+                    );
+                    assert_eq!(mask, Mask::new(key).after(len));
                 }
             }
         }

@@ -63,7 +63,7 @@ use pool::Pooled;
 use reader::{Link, Reader};
 pub use split::{Receiver, Sender};
 use timer::Timer;
-use writer::Writer;
+use writer::{Writer, in_place};
 
 /// A WebSocket connection over a stream.
 ///
@@ -190,6 +190,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// The message is queued whole or not at all; if it is, a later call writes it.
     pub fn send_binary(&mut self, bytes: &[u8]) -> impl Future<Output = Result<()>> {
         self.halves.writer.encode(true, move |outgoing, tx| outgoing.send(bytes, tx))
+    }
+
+    /// Sends a binary message without a copy of it, and waits until the stream has taken it. A client
+    /// masks it where it lies: what is there afterwards is of no use.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// The message is queued whole or not at all; if it is, a later call writes it.
+    pub fn send_binary_in_place(&mut self, bytes: &mut [u8]) -> impl Future<Output = Result<()>> {
+        self.halves.writer.encode(true, in_place(bytes))
     }
 
     /// Sends a message, text or binary, and waits until the stream has taken it. Here is where to say

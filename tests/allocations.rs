@@ -1,11 +1,11 @@
 //! What a connection allocates: nothing per message, and never more than twice what has arrived.
 
-#[path = "common/counting.rs"]
-mod counting;
+#[path = "common/heap.rs"]
+mod heap;
 
 use std::sync::Arc;
 
-use counting::{Heap, LIVE, measure};
+use heap::{Heap, LIVE, measure};
 use sotong::handshake::server;
 use sotong::{
     Agreed, Chunk, Config, Connection, Event, ProtocolError, ReceiveBuffer, Role, SendBuffer,
@@ -277,7 +277,8 @@ fn memory_beyond_the_capacity_is_given_back_after_a_large_message() {
     assert_eq!(LIVE.get(), before);
     end.receive(&small, 5000, false).unwrap();
     end.rx.shrink();
-    assert_eq!(LIVE.get() - before, capacity, "what is no larger is kept");
+    let kept = LIVE.get() - before;
+    assert!((capacity..=capacity + 64).contains(&kept), "{kept}: what is no larger is kept");
 }
 
 #[test]

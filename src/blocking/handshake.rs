@@ -188,7 +188,10 @@ impl<S: Stream> Opening<S> {
             self.clock.pause(written)?;
             self.check_deadline()?;
         }
-        Ok(self.io.flush()?)
+        while self.clock.pause(self.io.flush())?.is_none() {
+            self.check_deadline()?;
+        }
+        Ok(())
     }
 
     fn check_deadline(&self) -> Result<()> {
@@ -204,14 +207,13 @@ impl<S: Stream> Opening<S> {
         self.deadline_from_now(config.timeouts.handshake);
         self.write(&mut tx)?;
         self.deadline_from_now(config.timeouts.close);
-        if self.io.shut_down().unwrap_or(false) {
-            let mut scratch = [0; 1024];
-            loop {
-                let read = self.io.read(&mut scratch);
-                let over = matches!(self.clock.pause(read), Ok(Some(0)) | Err(_));
-                if over || self.check_deadline().is_err() {
-                    break;
-                }
+        let mut has_shut_down = false;
+        let mut scratch = [0; 1024];
+        while self.clock.shut_down(&mut self.io, &mut has_shut_down) {
+            let read = self.io.read(&mut scratch);
+            let over = matches!(self.clock.pause(read), Ok(Some(0)) | Err(_));
+            if over || self.check_deadline().is_err() {
+                break;
             }
         }
         Ok(())

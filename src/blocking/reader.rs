@@ -4,6 +4,7 @@
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
+use super::Stream;
 use crate::adapter::{Advance, Error, Result};
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::connection::{Chunk, Event, Incoming, Outgoing, Transport};
@@ -21,10 +22,12 @@ pub(super) trait Link {
 
     fn traffic(&self, received: Option<u64>) -> Traffic;
 
-    /// Writes what is queued; `false` if another thread is writing, and takes it along.
-    fn flush(&mut self) -> Result<bool>;
+    /// Writes what is queued. `false` if this thread is not to `wait`, and another one is writing
+    /// and takes it along, or the stream takes nothing at the moment.
+    fn flush(&mut self, wait: bool) -> Result<bool>;
 
-    /// Shuts the writing direction down; `false` if the stream cannot.
+    /// Shuts the writing direction down; `false` if the stream cannot. Where it paused, the next
+    /// call tries again.
     fn shut_down(&mut self) -> bool;
 }
 
@@ -72,10 +75,7 @@ impl Reader {
                         write_replies(&mut self.incoming, link).ok();
                     } else if self.incoming.has_reply() {
                         // A pong goes before whatever the application answers to what came later.
-                        link.with_writer(|outgoing, tx| {
-                            outgoing.answer(&mut self.incoming);
-                            outgoing.poll_transmit(tx);
-                        });
+                        queue_replies(&mut self.incoming, link);
                     }
                     return Ok(true);
                 }
@@ -122,9 +122,16 @@ fn fail(error: ProtocolError, incoming: &mut Incoming, link: &mut impl Link) -> 
     error.into()
 }
 
+fn queue_replies(incoming: &mut Incoming, link: &mut impl Link) {
+    link.with_writer(|outgoing, tx| {
+        outgoing.answer(incoming);
+        outgoing.poll_transmit(tx);
+    });
+}
+
 fn write_replies(incoming: &mut Incoming, link: &mut impl Link) -> Result<()> {
-    link.with_writer(|outgoing, _| outgoing.answer(incoming));
-    link.flush().map(|_| ())
+    queue_replies(incoming, link);
+    link.flush(false).map(|_| ())
 }
 
 /// Writes what is queued, shuts down, and drops what comes until the stream ends or its time is over.
@@ -133,11 +140,10 @@ fn write_replies(incoming: &mut Incoming, link: &mut impl Link) -> Result<()> {
 fn linger(incoming: &mut Incoming, link: &mut impl Link) {
     let mut scratch = [0; 4096];
     loop {
-        link.with_writer(|outgoing, tx| {
-            outgoing.answer(incoming);
-            outgoing.poll_transmit(tx);
-        });
-        let Ok(all_written) = link.flush() else { break };
+        queue_replies(incoming, link);
+        // A peer that has sent its Close waits for ours and for the end of the stream, not for us to
+        // read; and nothing that it sends would bring us back.
+        let Ok(all_written) = link.flush(incoming.is_closed()) else { break };
         match link.with_writer(|outgoing, _| outgoing.transport()) {
             Transport::Close | Transport::Keep => break,
             // Without a way to say that this is the end, nobody ever answers it.
@@ -175,16 +181,29 @@ impl Clock {
         Self { epoch: Instant::now(), ticks }
     }
 
-    /// How much was read or written; `None` for a pause, which is no failure: a tick or a signal.
-    pub(super) fn pause(&self, moved: io::Result<usize>) -> Result<Option<usize>> {
-        match moved {
-            Ok(n) => Ok(Some(n)),
+    /// What the stream did; `None` for a pause, which is no failure: a tick or a signal.
+    pub(super) fn pause<T>(&self, done: io::Result<T>) -> Result<Option<T>> {
+        match done {
+            Ok(done) => Ok(Some(done)),
             Err(error) => match error.kind() {
                 ErrorKind::Interrupted => Ok(None),
                 ErrorKind::WouldBlock | ErrorKind::TimedOut if self.ticks => Ok(None),
                 _ => Err(error.into()),
             },
         }
+    }
+
+    /// As [`Link::shut_down`], for a stream and whether it is shut down already.
+    pub(super) fn shut_down(&self, io: &mut impl Stream, has_shut_down: &mut bool) -> bool {
+        while !*has_shut_down {
+            match self.pause(io.shut_down()) {
+                Ok(None) if self.ticks => return true,
+                Ok(None) => {}
+                Ok(Some(true)) => *has_shut_down = true,
+                Ok(Some(false)) | Err(_) => return false,
+            }
+        }
+        true
     }
 
     pub(super) fn now(&self) -> Duration {

@@ -1,27 +1,29 @@
 //! The two halves of a connection, each for one thread.
 //!
-//! The receiver unmasks and checks outside of any lock. Two locks guard the way out:
+//! The receiver unmasks and checks outside of any lock. One lock guards the way out:
 //!
 //! ```text
-//!   sender ──┐           whoever sets is_writing
+//!   sender ──┐             whose turn it is
 //!            ├─► Queue ─────────► Out ─► stream
 //!   receiver ┘   (a moment)      (as long as writing takes)
 //! ```
 //!
-//! Encoding takes the queue for a moment. Who finds it with nobody writing takes what is queued over
-//! to `Out` and writes it; whoever comes meanwhile only queues, and the writer takes that along.
+//! Encoding locks the queue for a moment. Whoever finds `Out` in it may take it, and then has the
+//! turn: to write what is queued, and what is queued meanwhile, and to shut the stream down if that
+//! was the last. `Out` goes back when the queue is found empty, so the receiver may leave to the
+//! sender what it queues while `Out` is away.
 //!
-//! The receiver must not wait for a peer that reads nothing: that one may be waiting for us to read. So
-//! it leaves to the sender what the sender is to write, and of the rest what the stream does not take
-//! before it next gives up waiting (see [`Stream`]).
+//! The receiver must not wait for a peer that reads nothing: that one may be waiting for us to read.
+//! So it leaves to the sender what the sender waits to write, and to a later turn what the stream
+//! does not take before it gives up waiting (see [`Stream`](super::Stream)).
 
 use std::io;
 use std::sync::{Arc, PoisonError};
 
 use super::reader::{Clock, Link, Reader};
 use super::writer::{Writer, go_on, write_some};
-use super::{Stream, TryClone, WebSocket};
-use crate::adapter::{Condvar, Mutex, Result, lock};
+use super::{TryClone, WebSocket};
+use crate::adapter::{Condvar, Mutex, MutexGuard, Result, lock};
 use crate::buffer::{SendBuffer, Transmit};
 use crate::close::CloseFrame;
 use crate::connection::{Chunk, Event, Outgoing, Payload, Prepared, State, Transport};
@@ -44,18 +46,12 @@ impl<S: TryClone> WebSocket<S> {
             outgoing,
             tx,
             sent: 0,
-            in_flight: 0,
-            is_writing: false,
-            is_promised: false,
+            in_flight: true, // a stream that was used before may hold something back
             has_shut_down,
+            out: Some(Out { io, tx: SendBuffer::new() }),
+            is_awaited: false,
         };
-        let out = Out { io, tx: SendBuffer::new() };
-        let shared = Arc::new(Shared {
-            queue: Mutex::new(queue),
-            written: Condvar::new(),
-            out: Mutex::new(out),
-            clock,
-        });
+        let shared = Arc::new(Shared { queue: Mutex::new(queue), is_back: Condvar::new(), clock });
         let end = End { read, shared: shared.clone() };
         Ok((Receiver { reader: self.reader, end }, Sender { shared }))
     }
@@ -83,26 +79,25 @@ struct End<S> {
 
 #[derive(Debug)]
 struct Shared<S> {
-    queue: Mutex<Queue>,
-    /// Told whenever a thread is done with writing.
-    written: Condvar,
-    /// Taken by the thread that set `is_writing`, so nobody waits for it.
-    out: Mutex<Out<S>>,
+    queue: Mutex<Queue<S>>,
+    /// Told when `out` is back.
+    is_back: Condvar,
     clock: Clock,
 }
 
 #[derive(Debug)]
-struct Queue {
+struct Queue<S> {
     outgoing: Outgoing,
     tx: SendBuffer,
     /// Bytes that went out since the split.
     sent: u64,
-    /// Bytes that have left `tx` and are being written.
-    in_flight: usize,
-    is_writing: bool,
-    /// Whether the sender is about to write, as soon as it gets at the queue again.
-    is_promised: bool,
+    /// Whether bytes that have left `tx` have not gone out yet, or lie in the stream's own buffer.
+    in_flight: bool,
     has_shut_down: bool,
+    /// Away while somebody writes.
+    out: Option<Out<S>>,
+    /// Whether somebody waits for `out`, to write what is queued then.
+    is_awaited: bool,
 }
 
 /// Where bytes go that have left the queue.
@@ -112,77 +107,90 @@ struct Out<S> {
     tx: SendBuffer,
 }
 
-impl Queue {
-    fn traffic(&self, received: Option<u64>) -> Traffic {
-        let queued = self.in_flight > 0 || !self.tx.is_empty();
-        Traffic { received, sent: self.sent, queued }
-    }
+/// The turn to write. `out` goes back however it ends, also with a stream that panics.
+struct Turn<'s, S> {
+    shared: &'s Shared<S>,
+    out: Option<Out<S>>,
+}
 
-    fn shut_down(&mut self, io: &mut impl Stream) -> bool {
-        self.has_shut_down = self.has_shut_down || io.shut_down().unwrap_or(false);
-        self.has_shut_down
+impl<S> Drop for Turn<'_, S> {
+    fn drop(&mut self) {
+        if let Some(out) = self.out.take() {
+            lock(&self.shared.queue).out = Some(out);
+        }
+        self.shared.is_back.notify_one();
+    }
+}
+
+impl<S> Queue<S> {
+    fn traffic(&self, received: Option<u64>) -> Traffic {
+        let queued = self.in_flight || !self.tx.is_empty();
+        Traffic { received, sent: self.sent, queued }
     }
 }
 
 impl<S: TryClone> Shared<S> {
     /// Writes what is queued, and what is queued meanwhile. `false` if this thread is not to `wait`,
-    /// and another one is writing or about to, or the stream takes nothing at the moment.
-    fn flush(&self, wait: bool) -> Result<bool> {
-        let mut queue = lock(&self.queue);
-        if !wait && (queue.is_writing || queue.is_promised) {
-            return Ok(false);
+    /// and the other one is writing or waits to, or the stream takes nothing at the moment.
+    fn flush(&self, mut queue: MutexGuard<'_, Queue<S>>, wait: bool) -> Result<bool> {
+        while wait && queue.out.is_none() {
+            queue.is_awaited = true;
+            queue = self.is_back.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        while queue.is_writing {
-            queue = self.written.wait(queue).unwrap_or_else(PoisonError::into_inner);
-        }
-        queue.is_promised = false;
-        let mut out = lock(&self.out);
-        loop {
-            let Queue { outgoing, tx, in_flight, .. } = &mut *queue;
+        let Some(out) = queue.out.take() else { return Ok(false) };
+        let mut turn = Turn { shared: self, out: Some(out) };
+        let mut queue = queue; // unlocked before the turn is dropped
+        queue.is_awaited &= !wait;
+        while let Some(out) = &mut turn.out {
+            let Queue { outgoing, tx, in_flight, has_shut_down, is_awaited, .. } = &mut *queue;
             outgoing.poll_transmit(tx);
-            if out.tx.is_empty() {
+            if out.tx.is_empty() && (wait || !*is_awaited) {
                 std::mem::swap(tx, &mut out.tx);
-                *in_flight = out.tx.len();
+                *in_flight |= !out.tx.is_empty();
             }
-            if out.tx.is_empty() {
-                out.io.flush()?;
-                if queue.outgoing.transport() == Transport::ShutDown {
-                    // The receiver may have left this to us, and wait for what the peer does then.
-                    queue.shut_down(&mut out.io);
+            if *in_flight {
+                drop(queue);
+                if !self.write(out, wait)? {
+                    return Ok(false);
                 }
-                return Ok(true);
-            }
-            queue.is_writing = true;
-            drop(queue);
-            let written = self.write(&mut out, wait);
-            queue = lock(&self.queue);
-            queue.is_writing = false;
-            self.written.notify_all();
-            if !written? {
-                return Ok(false);
+                queue = lock(&self.queue);
+            } else {
+                if tx.is_empty() && outgoing.transport() == Transport::ShutDown {
+                    // The receiver may have left this to us, and wait for what the peer does then.
+                    self.clock.shut_down(&mut out.io, has_shut_down);
+                }
+                queue.out = turn.out.take();
             }
         }
+        Ok(queue.tx.is_empty())
     }
 
-    /// Writes what has left the queue; whether that is all. It is not if this thread is not to `wait`
-    /// and the stream pauses.
+    /// Writes what has left the queue, and flushes the stream; whether that is all. It is not if
+    /// this thread is not to `wait` and the stream pauses.
     fn write(&self, out: &mut Out<S>, wait: bool) -> Result<bool> {
-        while !out.tx.is_empty() {
-            let written = write_some(&mut out.io, &mut out.tx.transmit());
-            let n = self.clock.pause(written)?;
+        loop {
+            let is_written = out.tx.is_empty();
+            let done = match is_written {
+                true => out.io.flush().map(|()| 0),
+                false => write_some(&mut out.io, &mut out.tx.transmit()),
+            };
+            let n = self.clock.pause(done)?;
             let mut queue = lock(&self.queue);
             queue.sent += n.unwrap_or(0) as u64;
-            queue.in_flight = out.tx.len();
-            if out.tx.is_empty() {
-                break; // it went out, whatever the receiver has heard of the end since
+            queue.in_flight = !is_written || n.is_none();
+            if !queue.in_flight {
+                return Ok(true);
+            }
+            if n.is_some() && out.tx.is_empty() {
+                continue; // however the connection has ended meanwhile
             }
             let seen = queue.traffic(None);
             go_on(&mut queue.outgoing, self.clock.now(), seen)?;
-            if n.is_none() && !wait {
+            // Without ticks it was a signal, and nothing would bring the receiver back.
+            if n.is_none() && !wait && self.clock.ticks {
                 return Ok(false);
             }
         }
-        Ok(true)
     }
 }
 
@@ -204,12 +212,13 @@ impl<S: TryClone> Link for End<S> {
         lock(&self.shared.queue).traffic(received)
     }
 
-    fn flush(&mut self) -> Result<bool> {
-        self.shared.flush(false)
+    fn flush(&mut self, wait: bool) -> Result<bool> {
+        self.shared.flush(lock(&self.shared.queue), wait)
     }
 
     fn shut_down(&mut self) -> bool {
-        lock(&self.shared.queue).shut_down(&mut self.read)
+        let Self { read, shared } = self;
+        shared.clock.shut_down(read, &mut lock(&shared.queue).has_shut_down)
     }
 }
 
@@ -348,7 +357,7 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn flush(&mut self) -> Result<()> {
-        self.shared.flush(true).map(|_| ())
+        self.shared.flush(lock(&self.shared.queue), true).map(|_| ())
     }
 
     /// Encodes something and queues it, and writes it if `now`.
@@ -361,17 +370,15 @@ impl<S: TryClone> Sender<S> {
         ) -> Result<Transmit<'t, 'p>, SendError>,
     ) -> Result<()> {
         loop {
-            {
-                let Queue { outgoing, tx, is_promised, .. } = &mut *lock(&self.shared.queue);
-                outgoing.poll_transmit(tx);
-                if !outgoing.is_full(tx) {
-                    encode(outgoing, tx)?.queue();
-                    *is_promised = now;
-                    break;
-                }
+            let mut queue = lock(&self.shared.queue);
+            let Queue { outgoing, tx, .. } = &mut *queue;
+            outgoing.poll_transmit(tx);
+            if !outgoing.is_full(tx) {
+                encode(outgoing, tx)?.queue();
+                // In one go: else the receiver might be the one to write it, and wait.
+                return if now { self.shared.flush(queue, true).map(|_| ()) } else { Ok(()) };
             }
-            self.flush()?;
+            self.shared.flush(queue, true)?;
         }
-        if now { self.flush() } else { Ok(()) }
     }
 }

@@ -8,10 +8,13 @@ use std::time::Duration;
 ///
 /// Sockets can do all of it. For any other type `impl Stream for MyStream {}` will do, or wrap it
 /// in [`Plain`].
+///
+/// What is `Interrupted` is tried again; so is what pauses, on a stream that does
+/// ([`prepare`](Self::prepare)).
 pub trait Stream: Read + Write {
     /// Makes the stream ready, once, before anything is read or written: from now on every read and
     /// write gives up after `tick` with `WouldBlock` or `TimedOut`, so that deadlines can be
-    /// looked at. `false` if it does not.
+    /// looked at; flushing and shutting down may. `false` if it does not.
     ///
     /// # Errors
     ///

@@ -49,13 +49,13 @@ impl<S: Stream> Writer<S> {
             }
         }
         drop(transmit);
-        self.flush().map(|_| ())
+        self.flush(true).map(|_| ())
     }
 
     fn make_room(&mut self) -> Result<()> {
         self.outgoing.poll_transmit(&mut self.tx);
         if self.outgoing.is_full(&self.tx) {
-            self.flush()?;
+            self.flush(true)?;
         }
         Ok(())
     }
@@ -78,24 +78,27 @@ impl<S: Stream> Link for Writer<S> {
         Traffic { received, sent: self.tx.sent(), queued: !self.tx.is_empty() }
     }
 
-    fn flush(&mut self) -> Result<bool> {
+    fn flush(&mut self, _: bool) -> Result<bool> {
         loop {
             // A full queue holds replies back until it is written.
             self.outgoing.poll_transmit(&mut self.tx);
+            let mut seen = self.traffic(None);
             if self.tx.is_empty() {
-                self.io.flush()?;
-                return Ok(true);
+                if self.clock.pause(self.io.flush())?.is_some() {
+                    return Ok(true);
+                }
+                seen.queued = true; // in the stream's own buffer
+            } else {
+                let written = write_some(&mut self.io, &mut self.tx.transmit());
+                self.clock.pause(written)?;
+                seen = self.traffic(None);
             }
-            let written = write_some(&mut self.io, &mut self.tx.transmit());
-            self.clock.pause(written)?;
-            let seen = self.traffic(None);
             go_on(&mut self.outgoing, self.clock.now(), seen)?;
         }
     }
 
     fn shut_down(&mut self) -> bool {
-        self.has_shut_down = self.has_shut_down || self.io.shut_down().unwrap_or(false);
-        self.has_shut_down
+        self.clock.shut_down(&mut self.io, &mut self.has_shut_down)
     }
 }
 

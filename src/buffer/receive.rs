@@ -8,6 +8,9 @@
 //!   │        │                   │           │                  │ here   │
 //! ```
 //!
+//! The spare place begins with a line of the processor's cache, wherever that is free to choose: a
+//! read into the middle of one takes a third longer.
+//!
 //! A message that came in one frame is lent where it lies. Fragments are moved down over the gap,
 //! each byte once. A message larger than the buffer is read straight into its own place: the
 //! storage grows, by what has arrived and never by what was announced.
@@ -50,7 +53,7 @@ impl ReceiveBuffer {
     /// The most bytes that are inflated in one step.
     const INFLATE_STEP: usize = 16 * 1024;
 
-    /// A buffer that takes `capacity` bytes at a time (at least 512).
+    /// A buffer that takes `capacity` bytes at a time (at least 512), or up to 64 more.
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
             storage: Vec::new(),
@@ -67,8 +70,8 @@ impl ReceiveBuffer {
     /// The place to read into; empty only if there is much to be looked at first.
     pub fn spare(&mut self) -> &mut [u8] {
         if self.is_empty() {
-            let start = if self.is_inflating { self.gap_end(0) } else { 0 };
-            (self.kept, self.unparsed) = (0..0, start..start);
+            let start = if self.is_inflating { self.gap_end(0) } else { self.before_line(0) };
+            (self.kept, self.unparsed) = (start..start, start..start);
         }
         // Below a quarter of the capacity reads get too small to be worth a system call.
         if self.storage.len() - self.unparsed.end < self.capacity.div_ceil(4) {
@@ -277,7 +280,7 @@ impl ReceiveBuffer {
             // Twice what a message has brought so far, but not more than its frame lacks and the next
             // read. Between fragments nobody knows what comes; then half as much again.
             let needed = self.missing.max(held / 2).saturating_add(held + self.capacity);
-            needed.min(size * 2).max(self.capacity).max(size)
+            needed.min(size * 2).max(self.capacity + CACHE_LINE).max(size)
         } else {
             size
         });
@@ -293,16 +296,29 @@ impl ReceiveBuffer {
             self.storage.reserve_exact(size - self.storage.len());
             self.storage.resize(size, 0);
         }
-        let kept = self.kept.len();
-        if self.kept.start > 0 {
-            self.storage.copy_within(self.kept.clone(), 0);
+        let (kept, unparsed) = (self.kept.len(), self.unparsed.len());
+        let start = if kept > 0 { self.kept.start } else { self.unparsed.start };
+        let front = match start {
+            _ if self.is_inflating => 0,
+            ..CACHE_LINE if kept + unparsed > 0 => start, // to move it gains nothing
+            _ => self.before_line(kept + unparsed),
+        };
+        if kept > 0 && self.kept.start != front {
+            self.storage.copy_within(self.kept.clone(), front);
         }
-        let start = if self.is_inflating { self.gap_end(self.unparsed.len()) } else { kept };
-        let end = start + self.unparsed.len();
-        if self.unparsed.start != start {
+        self.kept = front..front + kept;
+        let start = if self.is_inflating { self.gap_end(unparsed) } else { self.kept.end };
+        if unparsed > 0 && self.unparsed.start != start {
             self.storage.copy_within(self.unparsed.clone(), start);
         }
-        (self.kept, self.unparsed) = (0..kept, start..end);
+        self.unparsed = start..start + unparsed;
+    }
+
+    /// Where `held` bytes begin so that a line of the cache begins behind them.
+    fn before_line(&self, held: usize) -> usize {
+        let behind = self.storage.get(held..).unwrap_or_default();
+        let gap = behind.as_ptr().align_offset(CACHE_LINE);
+        if gap < behind.len() { gap } else { 0 }
     }
 
     /// Where `unparsed` bytes begin so that one read, or they, reach to the end of the storage.
@@ -310,6 +326,8 @@ impl ReceiveBuffer {
         self.storage.len().saturating_sub(unparsed.max(self.capacity))
     }
 }
+
+const CACHE_LINE: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -319,7 +337,7 @@ mod tests {
     fn memory_is_taken_at_the_first_read_and_given_back_when_nothing_is_held() {
         let mut rx = ReceiveBuffer::with_capacity(1000);
         assert_eq!(rx.storage.capacity(), 0);
-        assert_eq!(rx.spare().len(), 1000);
+        assert!((1000..=1000 + CACHE_LINE).contains(&rx.spare().len()));
         assert_eq!(rx.extend(b"abc"), 3);
         rx.release();
         assert_eq!(rx.unparsed(), b"abc");
@@ -331,9 +349,9 @@ mod tests {
     #[test]
     fn bytes_that_nobody_takes_are_bounded_by_the_capacity() {
         let mut rx = ReceiveBuffer::with_capacity(600);
-        assert_eq!(rx.extend(&[7; 1000]), 600);
-        assert_eq!(rx.extend(&[7; 1000]), 0);
-        assert!(rx.spare().is_empty());
+        assert!(rx.extend(&[7; 1000]) >= 600);
+        while rx.extend(&[7; 1000]) > 0 {}
+        assert!(rx.unparsed().len() <= 600 + CACHE_LINE);
     }
 
     #[test]
@@ -348,6 +366,19 @@ mod tests {
         let all = rx.take_kept(6);
         assert_eq!(rx.lend(all), b"onetwo");
         assert!(rx.is_empty());
+    }
+
+    #[test]
+    fn every_read_begins_a_line_of_the_cache_where_that_is_free_to_choose() {
+        let mut rx = ReceiveBuffer::with_capacity(4096);
+        for unread in [0, 1, 17, 64, 400, 1000] {
+            rx.discard();
+            let read = rx.spare().len();
+            assert_eq!(rx.spare().as_ptr().align_offset(CACHE_LINE), 0);
+            rx.filled(read);
+            rx.skip(read - unread);
+            assert_eq!(rx.spare().as_ptr().align_offset(CACHE_LINE), 0);
+        }
     }
 
     #[test]
@@ -368,14 +399,15 @@ mod tests {
         rx.spare();
         assert!(rx.storage.len() >= total, "while messages are large it is used again");
         rx.release();
-        assert_eq!(rx.spare().len(), 512);
+        rx.spare();
+        assert_eq!(rx.storage.len(), 512 + CACHE_LINE);
     }
 
     #[test]
     #[should_panic(expected = "more was filled than there is room for")]
     fn a_reader_that_lies_is_found_out() {
         let mut rx = ReceiveBuffer::with_capacity(512);
-        rx.spare();
-        rx.filled(513);
+        let room = rx.spare().len();
+        rx.filled(room + 1);
     }
 }

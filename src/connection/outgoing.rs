@@ -88,6 +88,30 @@ impl Outgoing {
         self.message(message.into(), tx)
     }
 
+    /// As [`Connection::send_binary_in_place`](crate::Connection::send_binary_in_place).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[inline(always)]
+    pub fn send_binary_in_place<'t, 'p>(
+        &mut self,
+        bytes: &'p mut [u8],
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'p>, SendError> {
+        self.check_open(tx)?;
+        self.check_no_message()?;
+        let masking_key = self.masking_key()?;
+        let frame = Frame { fin: true, opcode: Opcode::Binary, masking_key };
+        if self.compressor.is_some() && self.compressed_if_it_pays(frame, (&*bytes).into(), tx) {
+            return Ok(tx.transmit());
+        }
+        if let Some(key) = masking_key {
+            Mask::new(key).apply(bytes);
+        }
+        Ok(frame.encode_masked(0, bytes, tx))
+    }
+
     /// As [`Connection::send_fragment`](crate::Connection::send_fragment).
     ///
     /// # Errors
@@ -464,6 +488,17 @@ impl Frame {
             self.queue_masked(key, reserved, payload, tx);
             return tx.transmit();
         }
+        self.encode_masked(reserved, payload, tx)
+    }
+
+    /// Encodes it with a payload that goes out as it is.
+    #[inline(always)]
+    fn encode_masked<'t, 'p>(
+        self,
+        reserved: u8,
+        payload: &'p [u8],
+        tx: &'t mut SendBuffer,
+    ) -> Transmit<'t, 'p> {
         tx.push_header(&self.header(reserved, payload.len()).encode(), 0);
         tx.transmit_with(payload)
     }

@@ -108,15 +108,16 @@ impl Deflate {
 
     fn answer_one(&self, offer: &Parameters) -> Option<(DeflateParameters, String)> {
         let server_bits = self.window_bits.min(offer.server_max_window_bits.unwrap_or(15));
-        if server_bits < Self::MIN_WINDOW_BITS {
-            return None;
-        }
-        // A value in the offer is a hint: the client uses no larger window, whatever is answered.
+        // A value in the offer is a hint: the client uses no larger window. The answer has "a value equal
+        // to or smaller than the received value", or none (section 7.1.2.2).
         let client_bits = match offer.client_max_window_bits {
             _ if self.peer_window_bits == 15 => 15,
             None => return None, // it cannot be told to use a smaller one
-            Some(hint) => hint.unwrap_or(15).clamp(Self::MIN_WINDOW_BITS, self.peer_window_bits),
+            Some(hint) => hint.unwrap_or(15).min(self.peer_window_bits),
         };
+        if server_bits.min(client_bits) < Self::MIN_WINDOW_BITS {
+            return None;
+        }
         let agreed = DeflateParameters {
             server_no_context_takeover: offer.server_no_context_takeover || !self.context_takeover,
             client_no_context_takeover: offer.client_no_context_takeover
@@ -221,7 +222,7 @@ mod tests {
         let full = settings(|_| {});
         let small = settings(|s| (s.window_bits, s.peer_window_bits) = (10, 11));
         let forgetful = Deflate::default();
-        let table: [(&Deflate, &str, Option<&str>); 26] = [
+        let table: [(&Deflate, &str, Option<&str>); 28] = [
             (&full, "permessage-deflate", Some("")),
             (&full, "permessage-deflate; client_max_window_bits", Some("")),
             (&full, "permessage-deflate; client_max_window_bits=9", Some("")),
@@ -272,9 +273,11 @@ mod tests {
             ),
             (
                 &small,
-                "permessage-deflate; client_max_window_bits=8; server_max_window_bits=12",
+                "permessage-deflate; client_max_window_bits=9; server_max_window_bits=12",
                 Some("; server_max_window_bits=10; client_max_window_bits=9"),
             ),
+            (&small, "permessage-deflate; client_max_window_bits=8", None),
+            (&full, "permessage-deflate; client_max_window_bits=8", Some("")),
             (
                 &forgetful,
                 "permessage-deflate; client_max_window_bits",

@@ -4,12 +4,15 @@ use std::boxed::Box;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::ready;
 use std::time::Duration;
 
-use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use ::tokio::io::{AsyncRead, AsyncWrite};
 use ::tokio::time::timeout;
 
 use super::pool::Pooled;
+use super::reader::poll_drop_input;
+use super::writer::{poll_write, uninterrupted};
 use super::{Parts, WebSocket};
 use crate::adapter::{Error, Result, head_buffer, masking_key, nonce, refuse};
 use crate::buffer::{ReceiveBuffer, SendBuffer};
@@ -201,15 +204,11 @@ async fn read<S: AsyncRead + Unpin>(io: &mut S, rx: &mut Pooled<ReceiveBuffer>) 
 }
 
 async fn write<S: AsyncWrite + Unpin>(io: &mut S, tx: &mut SendBuffer) -> Result<()> {
-    while !tx.is_empty() {
-        let mut transmit = tx.transmit();
-        let n = io.write(transmit.slices()[0]).await?;
-        if n == 0 {
-            return Err(std::io::Error::from(std::io::ErrorKind::WriteZero).into());
-        }
-        transmit.consume(n);
-    }
-    Ok(io.flush().await?)
+    poll_fn(|cx| {
+        ready!(poll_write(io, tx.transmit(), cx))?;
+        uninterrupted(|| Pin::new(&mut *io).poll_flush(cx)).map_err(Into::into)
+    })
+    .await
 }
 
 /// Writes the last words and reads on until the client has seen them: what is left unread would
@@ -227,9 +226,10 @@ where
     Box::pin(async move {
         within(config.timeouts.handshake, write(&mut io, &mut tx)).await?;
         let _: Result<()> = within(config.timeouts.close, async {
-            io.shutdown().await?;
-            let mut scratch = [0; 1024];
-            while io.read(&mut scratch).await? > 0 {}
+            poll_fn(|cx| uninterrupted(|| Pin::new(&mut io).poll_shutdown(cx))).await?;
+            while poll_fn(|cx| poll_drop_input(|buf| Pin::new(&mut io).poll_read(cx, buf))).await?
+                > 0
+            {}
             Ok(())
         })
         .await;

@@ -11,6 +11,7 @@ use std::vec::Vec;
 
 use ::tokio::io::ReadBuf;
 
+use super::writer::uninterrupted;
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 
 /// A buffer that is there while it holds something, or is about to.
@@ -86,11 +87,11 @@ impl Pooled<ReceiveBuffer> {
     /// Reads what fits; how many bytes that is. Nothing is held while there is nothing to read.
     pub(super) fn poll_read(
         &mut self,
-        poll_read: impl FnOnce(&mut ReadBuf<'_>) -> Poll<io::Result<()>>,
+        mut poll_read: impl FnMut(&mut ReadBuf<'_>) -> Poll<io::Result<()>>,
     ) -> Poll<io::Result<usize>> {
         let rx = self.get();
         let mut buf = ReadBuf::new(rx.spare());
-        let polled = poll_read(&mut buf);
+        let polled = uninterrupted(|| poll_read(&mut buf));
         let n = buf.filled().len();
         rx.filled(n);
         if polled.is_pending() {

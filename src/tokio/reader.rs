@@ -13,7 +13,7 @@ use ::tokio::io::{AsyncWrite, ReadBuf};
 
 use super::pool::Pooled;
 use super::timer::Timer;
-use super::writer::Writer;
+use super::writer::{Writer, uninterrupted};
 use crate::adapter::{Advance, Result};
 use crate::buffer::ReceiveBuffer;
 use crate::connection::{Chunk, Event, Incoming, State, Transport};
@@ -209,7 +209,7 @@ fn poll_linger<L: Link>(
 
     for _ in 0..READS {
         let goodbye = link.with_writer(cx, |writer, cx| writer.poll_say_goodbye(incoming, cx));
-        let dropped = poll_drop_input(link, cx);
+        let dropped = poll_drop_input(|buf| link.poll_read(cx, buf));
         let is_said = goodbye.is_ready();
         let is_over = matches!(goodbye, Poll::Ready(Transport::Close | Transport::Keep))
             || matches!(dropped, Poll::Ready(Ok(0)) if is_said)
@@ -232,8 +232,10 @@ fn poll_linger<L: Link>(
 }
 
 /// Reads and forgets; how many bytes those were.
-fn poll_drop_input<L: Link>(link: &mut L, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+pub(super) fn poll_drop_input(
+    mut poll_read: impl FnMut(&mut ReadBuf<'_>) -> Poll<io::Result<()>>,
+) -> Poll<io::Result<usize>> {
     let mut scratch = [0; 4096];
     let mut dropped = ReadBuf::new(&mut scratch);
-    link.poll_read(cx, &mut dropped).map_ok(|()| dropped.filled().len())
+    uninterrupted(|| poll_read(&mut dropped)).map_ok(|()| dropped.filled().len())
 }

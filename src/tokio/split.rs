@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
 
 use super::reader::{Link, Reader};
-use super::writer::Writer;
+use super::writer::{Writer, in_place};
 use super::{Halves, WebSocket};
 use crate::adapter::{Mutex, Result, lock};
 use crate::buffer::{SendBuffer, Transmit};
@@ -189,6 +189,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// As of [`send_text`](Self::send_text).
     pub fn send_binary(&mut self, bytes: &[u8]) -> impl Future<Output = Result<()>> {
         self.encode(true, move |outgoing, tx| outgoing.send(bytes, tx))
+    }
+
+    /// As [`WebSocket::send_binary_in_place`].
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`send_text`](Self::send_text).
+    pub fn send_binary_in_place(&mut self, bytes: &mut [u8]) -> impl Future<Output = Result<()>> {
+        self.encode(true, in_place(bytes))
     }
 
     /// As [`WebSocket::send_message`].

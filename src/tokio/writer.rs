@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -165,7 +166,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             ready!(poll_write(&mut self.io, self.tx.get().transmit(), cx))?;
         }
         if self.unflushed {
-            ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+            ready!(uninterrupted(|| Pin::new(&mut self.io).poll_flush(cx)))?;
             self.unflushed = false;
         }
         Poll::Ready(Ok(()))
@@ -191,15 +192,35 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 
     fn poll_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.shut_down {
-            ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+            ready!(uninterrupted(|| Pin::new(&mut self.io).poll_shutdown(cx)))?;
             self.shut_down = true;
         }
         Poll::Ready(Ok(()))
     }
 }
 
+/// Encodes a message once, to be masked where it lies.
+pub(super) fn in_place<'p>(
+    mut bytes: &'p mut [u8],
+) -> impl for<'t> FnMut(&mut Outgoing, &'t mut SendBuffer) -> Result<Transmit<'t, 'p>, SendError> {
+    move |outgoing, tx| outgoing.send_binary_in_place(mem::take(&mut bytes), tx)
+}
+
+/// Polls until no signal comes in between: it is no failure, and nobody wakes who waits for it to
+/// pass.
+pub(super) fn uninterrupted<T>(
+    mut poll: impl FnMut() -> Poll<io::Result<T>>,
+) -> Poll<io::Result<T>> {
+    loop {
+        match poll() {
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            polled => return polled,
+        }
+    }
+}
+
 /// Writes until nothing is left; what the stream does not take stays in the queue.
-fn poll_write<W: AsyncWrite + Unpin>(
+pub(super) fn poll_write<W: AsyncWrite + Unpin>(
     io: &mut W,
     mut transmit: Transmit<'_, '_>,
     cx: &mut Context<'_>,
@@ -210,11 +231,10 @@ fn poll_write<W: AsyncWrite + Unpin>(
     }
     while !transmit.is_empty() {
         let slices = transmit.slices();
-        let io = Pin::new(&mut *io);
-        let n = match slices {
-            [one, []] | [[], one] => ready!(io.poll_write(cx, one))?,
-            _ => ready!(io.poll_write_vectored(cx, &slices.map(IoSlice::new)))?,
-        };
+        let n = ready!(uninterrupted(|| match slices {
+            [one, []] | [[], one] => Pin::new(&mut *io).poll_write(cx, one),
+            _ => Pin::new(&mut *io).poll_write_vectored(cx, &slices.map(IoSlice::new)),
+        }))?;
         if n == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }

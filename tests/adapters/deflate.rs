@@ -22,11 +22,11 @@ use crate::scripted::parts;
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
 /// Long enough to be compressed, and without repetitions of its own to speak of.
-const LONG: &str = "Squids, cuttlefish and octopuses change the colour of their skin within a second: \
+pub const LONG: &str = "Squids, cuttlefish and octopuses change the colour of their skin within a second: \
                     muscles pull thousands of small bags of pigment open, each under its own nerve.";
 
 /// A configuration that compresses and keeps context, its settings changed a little.
-fn config(change: impl FnOnce(&mut Deflate)) -> Config {
+pub fn config(change: impl FnOnce(&mut Deflate)) -> Config {
     let mut deflate = Deflate::default();
     (deflate.context_takeover, deflate.peer_context_takeover) = (true, true);
     deflate.threshold = LONG.len();
@@ -37,7 +37,7 @@ fn config(change: impl FnOnce(&mut Deflate)) -> Config {
 }
 
 /// The same windows and contexts in both directions.
-fn both(window_bits: u8, keeps_context: bool) -> Agreed {
+pub fn both(window_bits: u8, keeps_context: bool) -> Agreed {
     let mut deflate = DeflateParameters::default();
     (deflate.server_max_window_bits, deflate.client_max_window_bits) = (window_bits, window_bits);
     (deflate.server_no_context_takeover, deflate.client_no_context_takeover) =
@@ -62,7 +62,7 @@ fn connection(role: Role, config: &Config, agreed: Agreed) -> Connection {
 }
 
 /// The other end, which writes scripts and reads what was written.
-struct Peer {
+pub struct Peer {
     conn: Connection,
     rx: ReceiveBuffer,
     tx: SendBuffer,
@@ -70,18 +70,18 @@ struct Peer {
 
 impl Peer {
     /// The peer of an end that has this role and has agreed on this.
-    fn of(role: Role, agreed: Agreed) -> Self {
+    pub fn of(role: Role, agreed: Agreed) -> Self {
         let parts = parts((), connection(other(role), &config(|_| {}), agreed));
         Self { conn: parts.connection, rx: parts.rx, tx: parts.tx }
     }
 
     /// A whole message on the wire.
-    fn message<'p>(&mut self, message: impl Into<Payload<'p>>) -> Vec<u8> {
+    pub fn message<'p>(&mut self, message: impl Into<Payload<'p>>) -> Vec<u8> {
         self.conn.send(message, &mut self.tx).unwrap().queue();
         self.drain()
     }
 
-    fn fragment(&mut self, part: &str, fin: bool) -> Vec<u8> {
+    pub fn fragment(&mut self, part: &str, fin: bool) -> Vec<u8> {
         self.conn.send_fragment(part, fin, &mut self.tx).unwrap().queue();
         self.drain()
     }
@@ -133,7 +133,7 @@ fn compressed(mut bytes: &[u8]) -> Vec<bool> {
 }
 
 /// Bytes that no compressor makes smaller.
-fn noise(len: usize) -> Vec<u8> {
+pub fn noise(len: usize) -> Vec<u8> {
     let mut state = 1_u32;
     let next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

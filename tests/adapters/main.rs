@@ -3,11 +3,14 @@
 
 mod cancel;
 mod crossing;
+mod dead_peers;
 mod deadlines;
 #[cfg(feature = "deflate")]
 mod deflate;
 #[cfg(unix)]
 mod ends;
+mod faults;
+mod in_place;
 mod scripted;
 mod sockets;
 mod split;

@@ -13,7 +13,7 @@ use sotong::{
 use crate::scripted::masked;
 use crate::subject::block_on;
 
-const REQUEST: &[u8] =
+pub const REQUEST: &[u8] =
     b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 

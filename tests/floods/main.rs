@@ -2,11 +2,11 @@
 //! and no faster, as `tests/floods.sh` counts it.
 #![cfg(feature = "tokio")]
 
-#[path = "../common/counting.rs"]
-mod counting;
 mod flood;
+#[path = "../common/heap.rs"]
+mod heap;
 
-use counting::measure;
+use heap::measure;
 
 #[test]
 fn floods_hold_no_more_than_their_bound() {

@@ -1,6 +1,7 @@
 //! Section 6.1: what is sent, what may not be sent, and that nothing of it gets lost or half sent.
 
-use sotong::{CloseCode, CloseFrame, Config, Payload, Prepared, Role, SendError};
+use sotong::{Agreed, CloseCode, CloseFrame, Config, Connection, Payload, Prepared, Role};
+use sotong::{SendBuffer, SendError};
 
 use super::*;
 
@@ -27,6 +28,51 @@ fn each_command_makes_one_frame() {
         conn.close(None, tx).unwrap().queue();
         assert_eq!(end.drain(), expected, "{role:?}");
     }
+}
+
+#[test]
+fn a_message_that_is_masked_where_it_lies_is_the_same_on_the_wire() {
+    for role in ROLES {
+        for len in [0, 1, 125, 126, 1000, 65_535, 65_536, 100_000] {
+            let bytes: Vec<u8> = (0..len).map(|i| i as u8).collect();
+            let key = || Some([1, 2, 3, 4]);
+            let mut conn = match role {
+                Role::Server => Connection::server(Config::default(), Agreed::default()),
+                Role::Client => Connection::client(Config::default(), Agreed::default(), key),
+            };
+            let (mut tx, mut in_place) = (SendBuffer::new(), bytes.clone());
+            let transmit = conn.send_binary(&bytes, &mut tx).unwrap();
+            let expected = transmit.slices().concat();
+            let mut tx = SendBuffer::new();
+            let mut transmit = conn.send_binary_in_place(&mut in_place, &mut tx).unwrap();
+            let [header, payload] = transmit.slices();
+            assert_eq!([header, payload].concat(), expected, "{role:?}, {len}");
+            assert_eq!(payload.len(), len, "nothing is copied");
+            // Half is written, the rest is queued: it went out once, and in order.
+            let half = transmit.len() / 2;
+            transmit.consume(half);
+            transmit.queue();
+            assert_eq!(tx.transmit().slices().concat(), expected[half..]);
+            assert_eq!(in_place == bytes, role == Role::Server || len == 0);
+        }
+    }
+}
+
+#[test]
+fn a_message_that_may_not_be_sent_is_not_masked() {
+    let mut end = End::new(Role::Client, &Config::default());
+    let (conn, tx) = (&mut end.conn, &mut end.tx);
+    let mut bytes = *b"bytes";
+    conn.send_fragment("a", false, tx).unwrap().queue();
+    let sent = conn.send_binary_in_place(&mut bytes, tx).map(|_| ());
+    assert_eq!(sent, Err(SendError::MessageUnfinished));
+    conn.close(None, tx).unwrap().queue();
+    let sent = conn.send_binary_in_place(&mut bytes, tx).map(|_| ());
+    assert_eq!(sent, Err(SendError::Closing));
+    let mut conn = Connection::client(Config::default(), Agreed::default(), || None);
+    let sent = conn.send_binary_in_place(&mut bytes, &mut SendBuffer::new()).map(|_| ());
+    assert_eq!(sent, Err(SendError::NoMaskingKey));
+    assert_eq!(&bytes, b"bytes");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod common;
 
 mod choice;
 mod limits;
+#[path = "../model/inflate.rs"]
 mod naive;
 mod properties;
 mod section_6_framing;

@@ -13,9 +13,9 @@ mod servers;
 mod storm;
 mod tls;
 
-use std::env;
 use std::time::Duration;
 
+use crate::asked::{is_candidate_wanted, is_work_wanted};
 use crate::results::{Of, Results, Row, Target};
 use load::{Load, Tally};
 use process::{GENERATOR_CORE, Pinned, Server};
@@ -27,13 +27,13 @@ pub fn run(results: &mut Results, quick: bool) {
     let _pinned = Pinned::to(GENERATOR_CORE);
     let descriptors = process::raise_descriptor_limit();
     let effort = if quick { QUICK } else { FULL };
-    for work in WORKS.iter().chain(&TLS_WORKS).filter(|work| is_wanted(work.name)) {
+    for work in WORKS.iter().chain(&TLS_WORKS).filter(|work| is_work_wanted(work.name)) {
         work.run(&effort, results);
     }
-    if is_wanted("idle") {
+    if is_work_wanted("idle") {
         idle::run(results);
     }
-    if is_wanted("storm") {
+    if is_work_wanted("storm") {
         storm::run(results, descriptors);
     }
     require(results);
@@ -47,16 +47,9 @@ pub fn serve(args: &[String]) {
     }
 }
 
-/// Whether `PEERS_WORK`, a part of a name, asks for this work or is not there; for a profiler.
-fn is_wanted(work: &str) -> bool {
-    env::var("PEERS_WORK").map_or(true, |part| work.contains(&part))
-}
-
-/// Those that `PEERS_CANDIDATES`, names with commas, asks for; all if it is not there.
+/// Those that were asked for.
 fn taking_part(candidates: &[Candidate]) -> impl Iterator<Item = Candidate> {
-    let names = env::var("PEERS_CANDIDATES").ok();
-    let is_wanted = move |name| names.as_ref().is_none_or(|all| all.split(',').any(|n| n == name));
-    candidates.iter().copied().filter(move |candidate| is_wanted(candidate.name()))
+    candidates.iter().copied().filter(|candidate| is_candidate_wanted(candidate.name()))
 }
 
 /// How long to measure.

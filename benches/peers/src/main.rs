@@ -5,6 +5,7 @@
 //! cargo run --release -- chart RESULTS.json DIR
 //! ```
 
+mod asked;
 mod charts;
 mod loopback;
 mod machine;

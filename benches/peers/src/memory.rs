@@ -11,10 +11,13 @@ mod rounds;
 mod wire;
 
 use frames::{Content, Frames};
-use peers::{ANSWERERS, RECEIVERS, Receiver, Role, SENDERS, Seen, Sender};
+use peers::{
+    ANSWERERS, RECEIVERS, Receiver, Role, SENDERS, SENDERS_IN_PLACE, Seen, Sender, Sending,
+};
 use rounds::Turn;
 use wire::{Portion, Sink, Wire};
 
+use crate::asked::{is_candidate_wanted, is_work_wanted};
 use crate::results::{Of, Results, Row, Target};
 
 /// Measures everything; in fewer rounds if it is to be `quick`.
@@ -28,9 +31,9 @@ pub fn run(results: &mut Results, quick: bool) {
         // Allocations are no others than with many frames.
         _ = receive(results, rounds, Portion::OneFrame, content, len);
     }
-    for role in [Role::Server, Role::Client] {
+    for way in Way::ALL {
         for len in SENT {
-            allocations.extend(send(results, rounds, role, len));
+            allocations.extend(send(results, rounds, way, len));
         }
     }
     answer(results, rounds);
@@ -47,12 +50,15 @@ fn receive(
     len: usize,
 ) -> Vec<Row> {
     let (table, work) = (receive_table(portion), receive_work(content, len));
+    if !is_work_wanted(&format!("{table}: {work}")) {
+        return Vec::new();
+    }
     eprintln!("{table}: {work}");
     let frames = Frames::from_client(content, len);
     let wire = Wire::new(frames, portion, Sink::leaked());
     let mut field = Field::new(table, &work);
     let mut allocations = Vec::new();
-    for entry in &RECEIVERS {
+    for entry in RECEIVERS.iter().filter(|entry| is_candidate_wanted(entry.name)) {
         let mut receiver = (entry.make)(wire);
         // The limit has no messages to show.
         let is_limit = entry.name == COPYING;
@@ -84,13 +90,16 @@ fn receive(
 }
 
 /// Adds rows of the time, and gives those of the allocations.
-fn send(results: &mut Results, rounds: usize, role: Role, len: usize) -> Vec<Row> {
-    let (table, work) = (send_table(role), size(len));
+fn send(results: &mut Results, rounds: usize, way: Way, len: usize) -> Vec<Row> {
+    let (table, work, role) = (way.table(), size(len), way.role());
+    if !is_work_wanted(&format!("{table}: {work}")) {
+        return Vec::new();
+    }
     eprintln!("{table}: {work}");
     let nothing = Frames::raw(Vec::new());
     let mut field = Field::new(table, &work);
     let mut allocations = Vec::new();
-    for entry in &SENDERS {
+    for entry in way.senders().iter().filter(|entry| is_candidate_wanted(entry.name)) {
         let sink = Sink::leaked();
         let wire = Wire::new(nothing, Portion::Many, sink);
         let payload = Content::Binary.message(len, 0);
@@ -115,11 +124,14 @@ fn send(results: &mut Results, rounds: usize, role: Role, len: usize) -> Vec<Row
 }
 
 fn answer(results: &mut Results, rounds: usize) {
+    if !is_work_wanted(HANDSHAKE) {
+        return;
+    }
     eprintln!("{HANDSHAKE}");
     let sink = Sink::leaked();
     let wire = Wire::new(Frames::raw(REQUEST.as_bytes().to_vec()), Portion::OneFrame, sink);
     let mut field = Field::new(HANDSHAKE, HANDSHAKE_WORK);
-    for entry in &ANSWERERS {
+    for entry in ANSWERERS.iter().filter(|entry| is_candidate_wanted(entry.name)) {
         let Some(answer) = entry.answer else {
             field.fail(entry.name, entry.note);
             continue;
@@ -144,6 +156,42 @@ fn answer(results: &mut Results, rounds: usize) {
         field.enter(entry.name, entry.note, Box::new(turn));
     }
     field.measure(results, rounds);
+}
+
+/// How messages are sent.
+#[derive(Clone, Copy)]
+enum Way {
+    Server,
+    /// Masked on the way out; the payload is as it was.
+    Client,
+    /// Masked where it lies.
+    ClientInPlace,
+}
+
+impl Way {
+    const ALL: [Self; 3] = [Self::Server, Self::Client, Self::ClientInPlace];
+
+    fn table(self) -> &'static str {
+        match self {
+            Self::Server => "Send, server",
+            Self::Client => "Send, client",
+            Self::ClientInPlace => "Send, client, in place",
+        }
+    }
+
+    fn role(self) -> Role {
+        match self {
+            Self::Server => Role::Server,
+            Self::Client | Self::ClientInPlace => Role::Client,
+        }
+    }
+
+    fn senders(self) -> &'static [Sending] {
+        match self {
+            Self::Server | Self::Client => &SENDERS,
+            Self::ClientInPlace => &SENDERS_IN_PLACE,
+        }
+    }
 }
 
 /// Those who do the same work.
@@ -270,13 +318,15 @@ fn add_targets(results: &mut Results) {
         results.require(Target::new(table, &work, 0.5, Of::BestPeer));
     }
     for len in SENT.into_iter().filter(|&len| len <= KIB) {
-        results.require(Target::new(send_table(Role::Server), &size(len), 1.0, Of::BestPeer));
+        results.require(Target::new(Way::Server.table(), &size(len), 1.0, Of::BestPeer));
     }
     // Independent of the size, but for the noise.
     let (large, larger) = (size(64 * KIB), size(MIB));
-    results.require(Target::new(send_table(Role::Server), &larger, 1.25, Of::Work(large)));
-    for len in SENT {
-        results.require(Target::new(send_table(Role::Client), &size(len), 1.0, Of::BestPeer));
+    results.require(Target::new(Way::Server.table(), &larger, 1.25, Of::Work(large)));
+    for way in [Way::Client, Way::ClientInPlace] {
+        for len in SENT {
+            results.require(Target::new(way.table(), &size(len), 1.0, Of::BestPeer));
+        }
     }
     let limit = Of::Candidate(HASHING.into());
     results.require(Target::new(HANDSHAKE, HANDSHAKE_WORK, 1.5, limit));
@@ -296,13 +346,6 @@ fn receive_table(portion: Portion) -> &'static str {
 
 fn receive_work(content: Content, len: usize) -> String {
     format!("{}, {}", content.name(), size(len))
-}
-
-fn send_table(role: Role) -> &'static str {
-    match role {
-        Role::Server => "Send, server",
-        Role::Client => "Send, client",
-    }
 }
 
 fn size(len: usize) -> String {

@@ -133,19 +133,24 @@ pub const RECEIVERS: [Receiving; 10] = [
     limits::COPYING,
 ];
 
-pub const SENDERS: [Sending; 12] = [
+pub const SENDERS: [Sending; 9] = [
     sotong::SENDING,
     tungstenite::SENDING,
     fastwebsockets::SENDING,
-    fastwebsockets::SENDING_IN_PLACE,
     tokio_websockets::SENDING,
     sockudo::SENDING,
     wtx::SENDING,
-    wtx::SENDING_IN_PLACE,
     yawc::SENDING,
     soketto::SENDING,
-    soketto::SENDING_IN_PLACE,
     web_socket::SENDING,
+];
+
+/// Clients that destroy the payload.
+pub const SENDERS_IN_PLACE: [Sending; 4] = [
+    sotong::SENDING_IN_PLACE,
+    fastwebsockets::SENDING_IN_PLACE,
+    wtx::SENDING_IN_PLACE,
+    soketto::SENDING_IN_PLACE,
 ];
 
 pub const ANSWERERS: [Answering; 10] = [

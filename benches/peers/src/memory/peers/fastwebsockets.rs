@@ -24,7 +24,7 @@ pub const SENDING: Sending = Sending {
 };
 
 pub const SENDING_IN_PLACE: Sending = Sending {
-    name: "fastwebsockets, in place",
+    name: "fastwebsockets",
     note: "`write_frame` of a payload that it may change: it is masked where it lies, and lost",
     make: |wire, role, payload| {
         (role == Role::Client).then(|| -> Box<dyn Sender> {

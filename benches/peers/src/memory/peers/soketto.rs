@@ -31,7 +31,7 @@ pub const SENDING: Sending = Sending {
 };
 
 pub const SENDING_IN_PLACE: Sending = Sending {
-    name: "soketto, in place",
+    name: "soketto",
     note: "`send_binary_mut`: the payload is masked where it lies, and lost",
     make: |wire, role, payload| {
         (role == Role::Client).then(|| -> Box<dyn Sender> {

@@ -21,6 +21,12 @@ pub const SENDING: Sending = Sending {
     make: |wire, role, payload| Some(Box::new(End::new(wire, role, payload))),
 };
 
+pub const SENDING_IN_PLACE: Sending = Sending {
+    name: "sotong",
+    note: "`send_binary_in_place` of the core; the payload is masked where it lies, and lost; keys as above",
+    make: |wire, role, payload| Some(Box::new(InPlace(End::new(wire, role, payload)))),
+};
+
 pub const ANSWERING: Answering = Answering {
     name: "sotong",
     note: "the core; the thread's buffers, as the tokio adapter uses them",
@@ -81,6 +87,20 @@ impl Sender for End {
         for _ in 0..messages {
             let mut transmit = self.conn.send_binary(&self.payload, &mut self.tx)?;
             self.wire.write_slices(&transmit.slices());
+            transmit.consume(transmit.len());
+        }
+        Ok(())
+    }
+}
+
+struct InPlace(End);
+
+impl Sender for InPlace {
+    fn send(&mut self, messages: usize) -> Outcome {
+        let End { wire, conn, tx, payload } = &mut self.0;
+        for _ in 0..messages {
+            let mut transmit = conn.send_binary_in_place(payload, tx)?;
+            wire.write_slices(&transmit.slices());
             transmit.consume(transmit.len());
         }
         Ok(())

@@ -33,7 +33,7 @@ pub const SENDING: Sending = Sending {
 };
 
 pub const SENDING_IN_PLACE: Sending = Sending {
-    name: "wtx, in place",
+    name: "wtx",
     note: "`write_frame`; the payload is masked where it lies, and lost; keys as above",
     make: |wire, role, payload| {
         (role == Role::Client).then(|| -> Box<dyn Sender> {

@@ -1,4 +1,4 @@
-//! The allocator of tests that count.
+//! What a test allocates.
 
 #![expect(unsafe_code, reason = "an allocator is unsafe to write, and this one counts")]
 
@@ -6,7 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 /// The system's allocator, counting for each thread what it does.
-pub struct Counting;
+struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };

@@ -1,0 +1,5 @@
+//! The model of the opening handshake, as `tests/model` is that of what follows it.
+
+pub mod extension;
+pub mod head;
+mod sha1;
