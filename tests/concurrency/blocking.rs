@@ -94,7 +94,7 @@ fn run(scenario: &Scenario) {
     let parts = Parts {
         io: wire.clone(),
         connection: scenario.connection(),
-        rx: ReceiveBuffer::with_capacity(512),
+        rx: ReceiveBuffer::with_capacity(4096),
         tx: SendBuffer::new(),
     };
     let (mut receiver, sender) = WebSocket::from_parts(parts).unwrap().split().unwrap();

@@ -8,8 +8,8 @@
 //! cargo test --release --manifest-path tests/concurrency/Cargo.toml -- --nocapture
 //! ```
 //!
-//! tries 90,000 schedules in ten seconds, all that interrupt a thread at most three times where it
-//! could go on. With `LOOM_MAX_PREEMPTIONS=4` before it there are 700,000.
+//! tries 100,000 schedules in ten seconds, all that interrupt a thread at most three times where it
+//! could go on. With `LOOM_MAX_PREEMPTIONS=4` before it there are 800,000.
 
 mod blocking;
 mod peer;
