@@ -4,7 +4,7 @@ use std::boxed::Box;
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::close::CloseCode;
@@ -12,6 +12,12 @@ use crate::config::Config;
 use crate::connection::{Connection, Incoming};
 use crate::error::{ProtocolError, SendError, TimedOut};
 use crate::handshake::{HandshakeError, client, server};
+
+// The locks of the halves; `tests/concurrency` puts those of a model checker in their place.
+#[cfg(loom)]
+pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
+#[cfg(not(loom))]
+pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 
 /// What can go wrong in an adapter.
 #[derive(Debug)]

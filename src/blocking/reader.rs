@@ -22,8 +22,8 @@ pub(super) trait Link {
 
     fn traffic(&self, received: Option<u64>) -> Traffic;
 
-    /// Writes what is queued; `false` if another thread is writing and takes it along, and this one
-    /// is not to `wait` for it.
+    /// Writes what is queued. `false` if this thread is not to `wait`, and another one is writing
+    /// and takes it along, or the stream takes nothing at the moment.
     fn flush(&mut self, wait: bool) -> Result<bool>;
 
     /// Shuts the writing direction down; `false` if the stream cannot. Where it paused, the next
@@ -75,10 +75,7 @@ impl Reader {
                         write_replies(&mut self.incoming, link).ok();
                     } else if self.incoming.has_reply() {
                         // A pong goes before whatever the application answers to what came later.
-                        link.with_writer(|outgoing, tx| {
-                            outgoing.answer(&mut self.incoming);
-                            outgoing.poll_transmit(tx);
-                        });
+                        queue_replies(&mut self.incoming, link);
                     }
                     return Ok(true);
                 }
@@ -92,12 +89,7 @@ impl Reader {
             if has_waited {
                 check(link, Some(self.rx.received()))?;
             }
-            let transport = link.with_writer(|outgoing, tx| {
-                // A thread that is writing takes it along, but has not got to it yet.
-                outgoing.poll_transmit(tx);
-                outgoing.transport()
-            });
-            if transport != Transport::Keep {
+            if link.with_writer(|outgoing, _| outgoing.transport()) != Transport::Keep {
                 return self.end(link);
             }
             self.rx.shrink();
@@ -130,8 +122,15 @@ fn fail(error: ProtocolError, incoming: &mut Incoming, link: &mut impl Link) -> 
     error.into()
 }
 
+fn queue_replies(incoming: &mut Incoming, link: &mut impl Link) {
+    link.with_writer(|outgoing, tx| {
+        outgoing.answer(incoming);
+        outgoing.poll_transmit(tx);
+    });
+}
+
 fn write_replies(incoming: &mut Incoming, link: &mut impl Link) -> Result<()> {
-    link.with_writer(|outgoing, _| outgoing.answer(incoming));
+    queue_replies(incoming, link);
     link.flush(false).map(|_| ())
 }
 
@@ -141,14 +140,10 @@ fn write_replies(incoming: &mut Incoming, link: &mut impl Link) -> Result<()> {
 fn linger(incoming: &mut Incoming, link: &mut impl Link) {
     let mut scratch = [0; 4096];
     loop {
-        let is_last = link.with_writer(|outgoing, tx| {
-            outgoing.answer(incoming);
-            outgoing.poll_transmit(tx);
-            outgoing.transport() == Transport::ShutDown
-        });
-        // The peer waits for the end of the stream: whoever reads now without ticks waits for ever.
-        let wait = is_last && !link.clock().ticks;
-        let Ok(all_written) = link.flush(wait) else { break };
+        queue_replies(incoming, link);
+        // A peer that has sent its Close waits for ours and for the end of the stream, not for us to
+        // read; and nothing that it sends would bring us back.
+        let Ok(all_written) = link.flush(incoming.is_closed()) else { break };
         match link.with_writer(|outgoing, _| outgoing.transport()) {
             Transport::Close | Transport::Keep => break,
             // Without a way to say that this is the end, nobody ever answers it.

@@ -1,28 +1,32 @@
 //! The two halves of a connection, each for one thread.
 //!
-//! The receiver unmasks and checks outside of any lock. Two locks guard the way out:
+//! The receiver unmasks and checks outside of any lock. One lock guards the way out:
 //!
 //! ```text
-//!   sender ──┐           whoever sets is_writing
+//!   sender ──┐             whose turn it is
 //!            ├─► Queue ─────────► Out ─► stream
 //!   receiver ┘   (a moment)      (as long as writing takes)
 //! ```
 //!
-//! Encoding takes the queue for a moment. Who finds it with nobody writing takes what is queued
-//! over to `Out` and writes it; whoever comes meanwhile only queues, and the writer takes that
-//! along. So the receiver never waits for a sender whose peer does not read, unless all that is
-//! left to do is to shut down a stream that does not tick.
+//! Encoding locks the queue for a moment. Whoever finds `Out` in it may take it, and then has the
+//! turn: to write what is queued, and what is queued meanwhile, and to shut the stream down if that
+//! was the last. `Out` goes back when the queue is found empty, so the receiver may leave to the
+//! sender what it queues while `Out` is away.
+//!
+//! The receiver must not wait for a peer that reads nothing: that one may be waiting for us to read.
+//! So it leaves to the sender what the sender waits to write, and to a later turn what the stream
+//! does not take before it gives up waiting (see [`Stream`](super::Stream)).
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::reader::{Clock, Link, Reader};
 use super::writer::{Writer, go_on, write_some};
 use super::{TryClone, WebSocket};
-use crate::adapter::{Result, lock};
+use crate::adapter::{Condvar, Mutex, MutexGuard, Result, lock};
 use crate::buffer::{SendBuffer, Transmit};
 use crate::close::CloseFrame;
-use crate::connection::{Chunk, Event, Outgoing, Payload, Prepared, State};
+use crate::connection::{Chunk, Event, Outgoing, Payload, Prepared, State, Transport};
 use crate::error::SendError;
 use crate::timing::Traffic;
 
@@ -38,14 +42,16 @@ impl<S: TryClone> WebSocket<S> {
     pub fn split(self) -> Result<(Receiver<S>, Sender<S>)> {
         let read = self.writer.io.try_clone()?;
         let Writer { io, outgoing, tx, clock, has_shut_down } = self.writer;
-        let queue = Queue { outgoing, tx, sent: 0, in_flight: 0, is_writing: false, has_shut_down };
-        let out = Out { io, tx: SendBuffer::new() };
-        let shared = Arc::new(Shared {
-            queue: Mutex::new(queue),
-            written: Condvar::new(),
-            out: Mutex::new(out),
-            clock,
-        });
+        let queue = Queue {
+            outgoing,
+            tx,
+            sent: 0,
+            in_flight: true, // a stream that was used before may hold something back
+            has_shut_down,
+            out: Some(Out { io, tx: SendBuffer::new() }),
+            is_awaited: false,
+        };
+        let shared = Arc::new(Shared { queue: Mutex::new(queue), is_back: Condvar::new(), clock });
         let end = End { read, shared: shared.clone() };
         Ok((Receiver { reader: self.reader, end }, Sender { shared }))
     }
@@ -73,24 +79,25 @@ struct End<S> {
 
 #[derive(Debug)]
 struct Shared<S> {
-    queue: Mutex<Queue>,
-    /// Told whenever a thread is done with writing.
-    written: Condvar,
-    /// Taken by the thread that set `is_writing`, so nobody waits for it.
-    out: Mutex<Out<S>>,
+    queue: Mutex<Queue<S>>,
+    /// Told when `out` is back.
+    is_back: Condvar,
     clock: Clock,
 }
 
 #[derive(Debug)]
-struct Queue {
+struct Queue<S> {
     outgoing: Outgoing,
     tx: SendBuffer,
     /// Bytes that went out since the split.
     sent: u64,
-    /// Bytes that have left `tx` and are being written.
-    in_flight: usize,
-    is_writing: bool,
+    /// Whether bytes that have left `tx` have not gone out yet, or lie in the stream's own buffer.
+    in_flight: bool,
     has_shut_down: bool,
+    /// Away while somebody writes.
+    out: Option<Out<S>>,
+    /// Whether somebody waits for `out`, to write what is queued then.
+    is_awaited: bool,
 }
 
 /// Where bytes go that have left the queue.
@@ -100,66 +107,89 @@ struct Out<S> {
     tx: SendBuffer,
 }
 
-impl Queue {
+/// The turn to write. `out` goes back however it ends, also with a stream that panics.
+struct Turn<'s, S> {
+    shared: &'s Shared<S>,
+    out: Option<Out<S>>,
+}
+
+impl<S> Drop for Turn<'_, S> {
+    fn drop(&mut self) {
+        if let Some(out) = self.out.take() {
+            lock(&self.shared.queue).out = Some(out);
+        }
+        self.shared.is_back.notify_one();
+    }
+}
+
+impl<S> Queue<S> {
     fn traffic(&self, received: Option<u64>) -> Traffic {
-        let queued = self.in_flight > 0 || !self.tx.is_empty();
+        let queued = self.in_flight || !self.tx.is_empty();
         Traffic { received, sent: self.sent, queued }
     }
 }
 
 impl<S: TryClone> Shared<S> {
-    /// Writes what is queued, and what is queued meanwhile. `false` if another thread is writing and
-    /// this one is not to `wait` for it.
-    fn flush(&self, wait: bool) -> Result<bool> {
-        let mut queue = lock(&self.queue);
-        while queue.is_writing {
-            if !wait {
-                return Ok(false);
-            }
-            queue = self.written.wait(queue).unwrap_or_else(PoisonError::into_inner);
+    /// Writes what is queued, and what is queued meanwhile. `false` if this thread is not to `wait`,
+    /// and the other one is writing or waits to, or the stream takes nothing at the moment.
+    fn flush(&self, mut queue: MutexGuard<'_, Queue<S>>, wait: bool) -> Result<bool> {
+        while wait && queue.out.is_none() {
+            queue.is_awaited = true;
+            queue = self.is_back.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        let mut out = lock(&self.out);
-        let mut is_flushed = false;
-        loop {
-            let Queue { outgoing, tx, in_flight, .. } = &mut *queue;
+        let Some(out) = queue.out.take() else { return Ok(false) };
+        let mut turn = Turn { shared: self, out: Some(out) };
+        let mut queue = queue; // unlocked before the turn is dropped
+        queue.is_awaited &= !wait;
+        while let Some(out) = &mut turn.out {
+            let Queue { outgoing, tx, in_flight, has_shut_down, is_awaited, .. } = &mut *queue;
             outgoing.poll_transmit(tx);
-            if out.tx.is_empty() {
+            if out.tx.is_empty() && (wait || !*is_awaited) {
                 std::mem::swap(tx, &mut out.tx);
-                *in_flight = out.tx.len();
+                *in_flight |= !out.tx.is_empty();
             }
-            if out.tx.is_empty() && is_flushed {
-                return Ok(true);
+            if *in_flight {
+                drop(queue);
+                if !self.write(out, wait)? {
+                    return Ok(false);
+                }
+                queue = lock(&self.queue);
+            } else {
+                if tx.is_empty() && outgoing.transport() == Transport::ShutDown {
+                    // The receiver may have left this to us, and wait for what the peer does then.
+                    self.clock.shut_down(&mut out.io, has_shut_down);
+                }
+                queue.out = turn.out.take();
             }
-            queue.is_writing = true;
-            drop(queue);
-            let written = self.write(&mut out);
-            queue = lock(&self.queue);
-            queue.is_writing = false;
-            self.written.notify_all();
-            written?;
-            is_flushed = true;
         }
+        Ok(queue.tx.is_empty())
     }
 
-    /// Writes what has left the queue, and flushes the stream.
-    fn write(&self, out: &mut Out<S>) -> Result<()> {
+    /// Writes what has left the queue, and flushes the stream; whether that is all. It is not if
+    /// this thread is not to `wait` and the stream pauses.
+    fn write(&self, out: &mut Out<S>, wait: bool) -> Result<bool> {
         loop {
-            let mut n = 0;
-            if !out.tx.is_empty() {
-                let written = write_some(&mut out.io, &mut out.tx.transmit());
-                n = self.clock.pause(written)?.unwrap_or(0);
-            } else if self.clock.pause(out.io.flush())?.is_some() {
-                return Ok(());
-            }
+            let is_written = out.tx.is_empty();
+            let done = match is_written {
+                true => out.io.flush().map(|()| 0),
+                false => write_some(&mut out.io, &mut out.tx.transmit()),
+            };
+            let n = self.clock.pause(done)?;
             let mut queue = lock(&self.queue);
-            queue.sent += n as u64;
-            queue.in_flight = out.tx.len();
-            if n > 0 && out.tx.is_empty() {
+            queue.sent += n.unwrap_or(0) as u64;
+            queue.in_flight = !is_written || n.is_none();
+            if !queue.in_flight {
+                return Ok(true);
+            }
+            if n.is_some() && out.tx.is_empty() {
                 continue; // however the connection has ended meanwhile
             }
-            // What is not in flight any more is still in the stream's own buffer.
-            let seen = Traffic { queued: true, ..queue.traffic(None) };
+            let seen = queue.traffic(None);
             go_on(&mut queue.outgoing, self.clock.now(), seen)?;
+            // Without ticks it was a signal, and nothing would bring the receiver back.
+            if n.is_none() && !wait && self.clock.ticks {
+                return Ok(false);
+            }
         }
     }
 }
@@ -183,7 +213,7 @@ impl<S: TryClone> Link for End<S> {
     }
 
     fn flush(&mut self, wait: bool) -> Result<bool> {
-        self.shared.flush(wait)
+        self.shared.flush(lock(&self.shared.queue), wait)
     }
 
     fn shut_down(&mut self) -> bool {
@@ -224,8 +254,7 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn send_text(&mut self, text: &str) -> Result<()> {
-        self.feed_text(text)?;
-        self.flush()
+        self.encode(true, |outgoing, tx| outgoing.send(text, tx))
     }
 
     /// As [`WebSocket::send_binary`].
@@ -234,8 +263,7 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn send_binary(&mut self, bytes: &[u8]) -> Result<()> {
-        self.feed_binary(bytes)?;
-        self.flush()
+        self.encode(true, |outgoing, tx| outgoing.send(bytes, tx))
     }
 
     /// As [`WebSocket::send_message`].
@@ -244,8 +272,8 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn send_message<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
-        self.feed_message(message)?;
-        self.flush()
+        let message = message.into();
+        self.encode(true, |outgoing, tx| outgoing.send(message, tx))
     }
 
     /// As [`WebSocket::send_prepared`].
@@ -254,8 +282,7 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn send_prepared(&mut self, message: &Prepared) -> Result<()> {
-        self.feed_prepared(message)?;
-        self.flush()
+        self.encode(true, |outgoing, tx| outgoing.send_prepared(message, tx))
     }
 
     /// As [`WebSocket::send_fragment`].
@@ -265,8 +292,7 @@ impl<S: TryClone> Sender<S> {
     /// As there.
     pub fn send_fragment<'p>(&mut self, part: impl Into<Payload<'p>>, fin: bool) -> Result<()> {
         let part = part.into();
-        self.feed(|outgoing, tx| outgoing.send_fragment(part, fin, tx))?;
-        self.flush()
+        self.encode(true, |outgoing, tx| outgoing.send_fragment(part, fin, tx))
     }
 
     /// As [`WebSocket::feed_text`].
@@ -275,7 +301,7 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn feed_text(&mut self, text: &str) -> Result<()> {
-        self.feed(|outgoing, tx| outgoing.send(text, tx))
+        self.encode(false, |outgoing, tx| outgoing.send(text, tx))
     }
 
     /// As [`WebSocket::feed_binary`].
@@ -284,7 +310,7 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn feed_binary(&mut self, bytes: &[u8]) -> Result<()> {
-        self.feed(|outgoing, tx| outgoing.send(bytes, tx))
+        self.encode(false, |outgoing, tx| outgoing.send(bytes, tx))
     }
 
     /// As [`WebSocket::feed_message`].
@@ -294,7 +320,7 @@ impl<S: TryClone> Sender<S> {
     /// As there.
     pub fn feed_message<'p>(&mut self, message: impl Into<Payload<'p>>) -> Result<()> {
         let message = message.into();
-        self.feed(|outgoing, tx| outgoing.send(message, tx))
+        self.encode(false, |outgoing, tx| outgoing.send(message, tx))
     }
 
     /// As [`WebSocket::feed_prepared`].
@@ -303,7 +329,7 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn feed_prepared(&mut self, message: &Prepared) -> Result<()> {
-        self.feed(|outgoing, tx| outgoing.send_prepared(message, tx))
+        self.encode(false, |outgoing, tx| outgoing.send_prepared(message, tx))
     }
 
     /// As [`WebSocket::ping`].
@@ -312,8 +338,7 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn ping(&mut self, payload: &[u8]) -> Result<()> {
-        self.feed(|outgoing, tx| outgoing.ping(payload, tx))?;
-        self.flush()
+        self.encode(true, |outgoing, tx| outgoing.ping(payload, tx))
     }
 
     /// As [`WebSocket::send_close`]. The receiver then waits for the peer's Close, within its
@@ -323,8 +348,7 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn send_close(&mut self, frame: Option<CloseFrame<'_>>) -> Result<()> {
-        self.feed(|outgoing, tx| outgoing.close(frame, tx))?;
-        self.flush()
+        self.encode(true, |outgoing, tx| outgoing.close(frame, tx))
     }
 
     /// As [`WebSocket::flush`].
@@ -333,26 +357,28 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn flush(&mut self) -> Result<()> {
-        self.shared.flush(true).map(|_| ())
+        self.shared.flush(lock(&self.shared.queue), true).map(|_| ())
     }
 
-    fn feed<'p>(
+    /// Encodes something and queues it, and writes it if `now`.
+    fn encode<'p>(
         &mut self,
+        now: bool,
         encode: impl for<'t> FnOnce(
             &mut Outgoing,
             &'t mut SendBuffer,
         ) -> Result<Transmit<'t, 'p>, SendError>,
     ) -> Result<()> {
         loop {
-            {
-                let Queue { outgoing, tx, .. } = &mut *lock(&self.shared.queue);
-                outgoing.poll_transmit(tx);
-                if !outgoing.is_full(tx) {
-                    encode(outgoing, tx)?.queue();
-                    return Ok(());
-                }
+            let mut queue = lock(&self.shared.queue);
+            let Queue { outgoing, tx, .. } = &mut *queue;
+            outgoing.poll_transmit(tx);
+            if !outgoing.is_full(tx) {
+                encode(outgoing, tx)?.queue();
+                // In one go: else the receiver might be the one to write it, and wait.
+                return if now { self.shared.flush(queue, true).map(|_| ()) } else { Ok(()) };
             }
-            self.shared.flush(true)?;
+            self.shared.flush(queue, true)?;
         }
     }
 }

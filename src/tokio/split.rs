@@ -7,7 +7,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
@@ -15,7 +15,7 @@ use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
 use super::reader::{Link, Reader};
 use super::writer::{Writer, in_place};
 use super::{Halves, WebSocket};
-use crate::adapter::{Result, lock};
+use crate::adapter::{Mutex, Result, lock};
 use crate::buffer::{SendBuffer, Transmit};
 use crate::close::CloseFrame;
 use crate::connection::{Chunk, Event, Outgoing, Payload, Prepared, State};

@@ -2,11 +2,11 @@
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use sotong::blocking::{Parts, Plain, Stream, TryClone, WebSocket};
+use sotong::blocking::{Parts, Plain, Stream, WebSocket};
 use sotong::{
     Agreed, Config, Connection, Error, Event, ProtocolError, ReceiveBuffer, SendBuffer, TimedOut,
 };
@@ -137,66 +137,6 @@ fn a_close_that_came_in_time_counts_however_late_it_is_looked_at() {
     peer.write_all(&masked(0x88, b"")).unwrap();
     thread::sleep(Duration::from_millis(600));
     assert_eq!(ws.recv().unwrap(), Some(Event::Close(None)));
-}
-
-/// Does not tick, and writes only while nobody holds the lock.
-struct Held(UnixStream, Arc<Mutex<()>>);
-
-impl Read for Held {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buf)
-    }
-}
-
-impl Write for Held {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let _go = self.1.lock();
-        self.0.write(buf)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Stream for Held {
-    fn shut_down(&mut self) -> io::Result<bool> {
-        self.0.shut_down()
-    }
-}
-
-impl TryClone for Held {
-    fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self(self.0.try_clone()?, self.1.clone()))
-    }
-}
-
-#[test]
-fn a_stream_without_ticks_is_shut_down_though_the_sender_was_writing_when_the_close_came() {
-    let (near, mut peer) = UnixStream::pair().unwrap();
-    let hold = Arc::new(Mutex::new(()));
-    let near = Held(near, hold.clone());
-    let ws = websocket(near, Connection::server(Config::default(), Agreed::default()));
-    let (mut receiver, mut sender) = ws.split().unwrap();
-    let held = hold.lock().unwrap();
-    let sending = thread::spawn(move || sender.send_text("a"));
-    thread::sleep(Duration::from_millis(50));
-    peer.write_all(&masked(0x88, b"\x03\xe8")).unwrap();
-    let receiving = thread::spawn(move || {
-        let closed = matches!(receiver.recv(), Ok(Some(Event::Close(Some(_)))));
-        (closed, receiver.recv().map(|event| event.is_some()))
-    });
-    thread::sleep(Duration::from_millis(50));
-    drop(held);
-    let (all, peer) = in_time(move || {
-        let mut all = vec![];
-        peer.read_to_end(&mut all).unwrap();
-        (all, peer)
-    });
-    assert_eq!(all, b"\x81\x01a\x88\x02\x03\xe8");
-    drop(peer); // who waits for the end of the stream before it ends its own
-    assert!(matches!(receiving.join().unwrap(), (true, Ok(false))));
-    sending.join().unwrap().unwrap();
 }
 
 /// Counts writes.

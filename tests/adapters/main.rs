@@ -2,6 +2,7 @@
 #![cfg(feature = "tokio")]
 
 mod cancel;
+mod crossing;
 mod dead_peers;
 mod deadlines;
 #[cfg(feature = "deflate")]
