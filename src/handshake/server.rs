@@ -36,6 +36,7 @@ use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::config::Config;
 use crate::connection::{Agreed, Connection};
 use crate::extension::AsciiSet;
+use crate::origin::Origins;
 
 /// Waits for a request.
 #[derive(Debug)]
@@ -119,8 +120,8 @@ impl Request {
 
     /// The Origin: the site whose page asks, as browsers say it (section 10.2).
     ///
-    /// A server that knows its users by cookies must look at it, or every page on the web may act
-    /// for them.
+    /// [`accept`](Self::accept) holds it against [`Config::origins`](crate::Config::origins): with
+    /// cookies, a page of any other site may act for the user who looks at it.
     pub fn origin(&self) -> Option<&str> {
         self.headers.text("origin")
     }
@@ -149,12 +150,24 @@ impl Request {
         self.key.map(|_| ())
     }
 
+    /// Whether the page that asks may connect. [`accept`](Self::accept) asks this itself; ask first
+    /// to spare the work of a decision, or where the connection is made in another way.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::OriginNotAllowed`]; [`refuse`] writes the answer for it.
+    pub fn check_origin(&self, origins: &Origins) -> Result<(), HandshakeError> {
+        let is_allowed = origins.allow(self.headers.all("origin"), || self.host());
+        if is_allowed { Ok(()) } else { Err(HandshakeError::OriginNotAllowed) }
+    }
+
     /// Queues the answer that opens the connection (section 4.2.2). Of the extensions that are
     /// offered it agrees to compression, if [`Config::deflate`] is set and an offer can be served.
     ///
     /// # Errors
     ///
-    /// What [`upgrade`](Self::upgrade) says; [`HandshakeError::ForbiddenSubprotocol`],
+    /// What [`upgrade`](Self::upgrade) and, for [`Config::origins`],
+    /// [`check_origin`](Self::check_origin) say; [`HandshakeError::ForbiddenSubprotocol`],
     /// [`HandshakeError::ForbiddenHeader`] or [`HandshakeError::ReservedHeader`] for a response
     /// that must not be sent. Nothing was queued.
     pub fn accept(
@@ -165,6 +178,7 @@ impl Request {
     ) -> Result<Connection, HandshakeError> {
         let config = config.into();
         let key = self.key?;
+        self.check_origin(&config.origins)?;
         check_headers(response.headers)?;
         if let Some(chosen) = response.subprotocol
             && !self.subprotocols().any(|offered| offered == chosen)
