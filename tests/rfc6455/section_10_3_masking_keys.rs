@@ -30,7 +30,9 @@ fn nth_key(n: u8) -> [u8; 4] {
 }
 
 fn client(config: &Config, agreed: Agreed) -> End {
-    (ASKED.set(0), DRAWN.set(0), LEFT.set(0));
+    ASKED.set(0);
+    DRAWN.set(0);
+    LEFT.set(0);
     let mut end = End::with(Role::Client, config, agreed);
     end.conn = Connection::client(config, agreed, counted_key);
     end
