@@ -59,10 +59,11 @@ mod tests {
     use std::vec::Vec;
     use std::{format, vec};
 
+    type Source = fn(&mut [u8]) -> Option<()>;
+
     std::thread_local! {
         /// What stands in for the operating system on this thread.
-        pub(super) static SOURCE: Cell<Option<fn(&mut [u8]) -> Option<()>>> =
-            const { Cell::new(None) };
+        pub(super) static SOURCE: Cell<Option<Source>> = const { Cell::new(None) };
         /// The bytes that `counting` has given.
         static GIVEN: Cell<u32> = const { Cell::new(0) };
     }
