@@ -154,6 +154,26 @@ fn a_peer_that_does_its_worst_stays_within_the_formula_and_comes_near_it() {
 }
 
 #[test]
+fn a_message_stays_within_its_part_of_the_formula_wherever_its_limit_lies() {
+    let mut config = Config::default();
+    (config.limits.receive_buffer, config.limits.head) = (1024, 512);
+    let mut worst = 0.0_f64;
+    // Each limit is by a tenth larger than the one before, so that buffers grow just below some of them.
+    for limit in std::iter::successors(Some(50_000), |limit| Some(limit / 10 * 11)).take(25) {
+        (config.limits.message, config.limits.frame) = (limit, limit);
+        let most = FIXED + receive(&config.limits);
+        for fragment in [1000, 20_000] {
+            let message = unfinished(Role::Server, &config, fragment);
+            let mut end = adapters_end(Role::Server, &config);
+            let peak = measure(|| receive_unread(&mut end, &message, 0)).peak;
+            assert!(peak <= most, "{peak} of {most} bytes for {limit}");
+            worst = worst.max(peak as f64 / most as f64);
+        }
+    }
+    assert!(worst > 0.8, "the formula is too generous, no limit comes nearer than {worst}");
+}
+
+#[test]
 fn what_is_sent_to_a_peer_that_does_not_read_is_bounded_by_the_mark_and_one_message() {
     let config = Config::default();
     for len in [1, 1000, 60_000, 1 << 20] {
