@@ -51,8 +51,11 @@ fn fill(bytes: &mut [u8]) -> Option<()> {
 mod tests {
     use super::*;
     use crate::adapter::Error;
+    use crate::blocking;
+    use crate::config::Config;
+    use crate::connection::Event;
+    use crate::frame::FrameHeader;
     use crate::handshake::{accept_value, client};
-    use crate::{Config, Event, FrameHeader, blocking};
     use std::cell::Cell;
     use std::collections::HashSet;
     use std::io::{self, Read, Write};
