@@ -6,7 +6,7 @@
 //! grow by powers of two, and which one a limit comes to is chance.
 
 use sotong::handshake::{HandshakeError, client};
-use sotong::{Agreed, Limits, SendError};
+use sotong::{Limits, SendError};
 
 use super::*;
 
