@@ -17,7 +17,7 @@ use sha1::{Digest, Sha1};
 
 use crate::buffer::SendBuffer;
 use crate::extension::TOKEN;
-use crate::origin::split_host;
+use crate::origin::{is_name, split_host};
 
 pub use crate::extension::{Extension, Parameter};
 pub use head::Headers;
@@ -255,7 +255,8 @@ fn is_visible_without_fragment(target: &str) -> bool {
 
 /// Whether `host` is `uri-host [ ":" port ]` (RFC 3986, section 3.2) and not empty.
 fn is_host(host: impl AsRef<[u8]>) -> bool {
-    core::str::from_utf8(host.as_ref()).is_ok_and(|host| split_host(host).is_some())
+    let host = host.as_ref();
+    is_name(host) || core::str::from_utf8(host).is_ok_and(|host| split_host(host).is_some())
 }
 
 #[cfg(test)]

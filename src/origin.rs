@@ -87,22 +87,27 @@ impl Origins {
         Self { required: true, ..self }
     }
 
-    /// Whether a request with these Origin fields, for that host, is allowed.
+    /// Whether a request with these Origin fields, for that host, is allowed. The host is valid, or
+    /// empty.
     pub(crate) fn allow<'r>(
         &self,
         mut fields: impl Iterator<Item = &'r [u8]>,
-        host: impl FnOnce() -> &'r str,
+        host: &[u8],
     ) -> bool {
         let origin = match (fields.next(), fields.next()) {
             (None, _) => return !self.required,
             _ if self.allowed == Allowed::Any => return true,
-            (Some(origin), None) => core::str::from_utf8(origin).ok().and_then(Origin::parse),
-            _ => None,
+            (Some(origin), None) => origin,
+            _ => return false,
         };
+        if self.allowed == Allowed::Same && is_plainly_of_host(origin, host) {
+            return true;
+        }
+        let origin = core::str::from_utf8(origin).ok().and_then(Origin::parse);
         let Some(origin) = origin else { return false };
         match &self.allowed {
             Allowed::Any => true,
-            Allowed::Same => origin.is_of_host(host()),
+            Allowed::Same => origin.is_of_host(core::str::from_utf8(host).unwrap_or_default()),
             Allowed::List(list) => list.iter().any(|allowed| allowed.is(&origin)),
         }
     }
@@ -170,6 +175,12 @@ impl Origin<String> {
     }
 }
 
+/// Whether the Origin is the host behind a scheme, letter by letter, as browsers send both.
+fn is_plainly_of_host(origin: &[u8], host: &[u8]) -> bool {
+    let rest = origin.strip_prefix(b"https://").or_else(|| origin.strip_prefix(b"http://"));
+    rest == Some(host) && !host.is_empty()
+}
+
 fn default_port(scheme: &str) -> Option<u16> {
     let ports = [("https", 443), ("http", 80), ("wss", 443), ("ws", 80)];
     let found = ports.iter().find(|(name, _)| scheme.eq_ignore_ascii_case(name));
@@ -193,6 +204,11 @@ pub(crate) fn split_host(host: &str) -> Option<(&str, Option<u16>)> {
         Some(digits) => Some(port(digits)?),
     };
     (!name.is_empty()).then_some((name, port))
+}
+
+/// Whether a host is a name or an IPv4 address without a port, as most are.
+pub(crate) fn is_name(host: &[u8]) -> bool {
+    !host.is_empty() && host.iter().all(|b| NAME.contains(*b))
 }
 
 fn port(digits: &str) -> Option<u16> {

@@ -174,11 +174,12 @@ impl Request {
                 let origin = self.headers.at(places.origin.clone());
                 let host = self.headers.at(places.host.clone());
                 // Where there are several none is looked at.
-                origins.allow(iter::repeat_n(origin, places.origins), || {
-                    core::str::from_utf8(host).unwrap_or_default()
-                })
+                origins.allow(iter::repeat_n(origin, places.origins), host)
             }
-            Err(_) => origins.allow(self.headers.all("origin"), || self.host()),
+            Err(_) => {
+                let host = if is_host(self.host()) { self.host() } else { "" };
+                origins.allow(self.headers.all("origin"), host.as_bytes())
+            }
         };
         if is_allowed { Ok(()) } else { Err(HandshakeError::OriginNotAllowed) }
     }
