@@ -1,9 +1,9 @@
 //! An echo server: `echo [--listen ADDR] [--adapter tokio|blocking] [--max-message BYTES]
 //! [--origins same|any|ORIGIN,...] [--deflate]`.
 //!
-//! Pages of other sites are refused unless `--origins` names them, as `https://chat.example`; programs
-//! that are no browsers are not. Says `listening on ADDR` when it is ready. Replies are fed, not sent: those to all messages that
-//! came with one read leave with one write.
+//! Pages of other sites are refused unless `--origins` names them, as `https://chat.example`;
+//! programs that are no browsers are not. Says `listening on ADDR` when it is ready. Replies are
+//! fed, not sent: those to all messages that came with one read leave with one write.
 
 use std::io::Write;
 use std::net::SocketAddr;

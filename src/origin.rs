@@ -1,8 +1,8 @@
 //! Whose pages may open a connection (RFC 6455, section 10.2; RFC 6454).
 //!
-//! A browser says in Origin which site's page asks, and sends the user's cookies whichever site that
-//! is. Origins are compared part by part, as RFC 6454 (section 5) has it, and never by how they begin or
-//! end: `https://chat.example.evil.example` begins like a friend.
+//! A browser says in Origin which site's page asks, and sends the user's cookies whichever site
+//! that is. Origins are compared part by part, as RFC 6454 (section 5) has it, and never by how
+//! they begin or end: `https://chat.example.evil.example` begins like a friend.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,17 +10,17 @@ use core::fmt;
 
 use crate::extension::AsciiSet;
 
-/// Whose pages may open a connection to a server: those of the [`same`](Self::same) site, by default,
-/// those of a [`list`](Self::list), or [`any`](Self::any).
+/// Whose pages may open a connection to a server: those of the [`same`](Self::same) site, by
+/// default, those of a [`list`](Self::list), or [`any`](Self::any).
 ///
-/// What is not allowed is answered with 403. There must be one Origin, which is one scheme, host and
-/// port: `null`, which sandboxed pages and local files say, several and malformed ones are allowed by
-/// [`any`](Self::any) alone.
+/// What is not allowed is answered with 403. There must be one Origin, which is one scheme, host
+/// and port: `null`, which sandboxed pages and local files say, several and malformed ones are
+/// allowed by [`any`](Self::any) alone.
 ///
 /// A request without Origin comes from a program that is no browser. Such a program may say what it
-/// likes and has no user's cookies but those it was given, so an Origin would prove nothing, and it is
-/// let in: see [`required`](Self::required). Nor does the Origin tell who the user is: a program that
-/// is no browser can say any.
+/// likes and has no user's cookies but those it was given, so an Origin would prove nothing, and it
+/// is let in: see [`required`](Self::required). Nor does the Origin tell who the user is: a program
+/// that is no browser can say any.
 ///
 /// ```
 /// use sotong::{Config, Origins};
@@ -44,32 +44,33 @@ enum Allowed {
 }
 
 impl Origins {
-    /// Pages of every site may connect, and `null`: for servers that know nobody by cookies, address or
-    /// network.
+    /// Pages of every site may connect, and `null`: for servers that know nobody by cookies,
+    /// address or network.
     pub const fn any() -> Self {
         Self { allowed: Allowed::Any, required: false }
     }
 
     /// Pages of the host and port that the request is for may connect. The default.
     ///
-    /// Whether a server behind a TLS proxy was asked by `ws://` or `wss://` it cannot know, so `http` and
-    /// `https` are alike here, each with its default port: `Host: chat.example` is the same as
-    /// `https://chat.example`, `https://chat.example:443` and `http://chat.example`, but not as
-    /// `https://chat.example:80`. Who can change what comes from `http://chat.example` on its way may
-    /// connect then, and so may any page whose name is made to lead here, if the server answers to any
-    /// Host: a [`list`](Self::list) names scheme and host.
+    /// Whether a server behind a TLS proxy was asked by `ws://` or `wss://` it cannot know, so
+    /// `http` and `https` are alike here, each with its default port: `Host: chat.example` is the
+    /// same as `https://chat.example`, `https://chat.example:443` and `http://chat.example`, but
+    /// not as `https://chat.example:80`. Who can change what comes from `http://chat.example` on
+    /// its way may connect then, and so may any page whose name is made to lead here, if the server
+    /// answers to any Host: a [`list`](Self::list) names scheme and host.
     ///
-    /// A proxy must hand the Host on as it came. Where it does not, a [`list`](Self::list) is needed.
+    /// A proxy must hand the Host on as it came. Where it does not, a [`list`](Self::list) is
+    /// needed.
     pub const fn same() -> Self {
         Self { allowed: Allowed::Same, required: false }
     }
 
-    /// Pages of these origins may connect, and no others: not those of the server's own host unless it is
-    /// named.
+    /// Pages of these origins may connect, and no others: not those of the server's own host unless
+    /// it is named.
     ///
-    /// Each is a scheme, a host and a port if it is not the default one of the scheme, and nothing behind
-    /// that: `https://chat.example`. Names that are not ASCII are to be written as browsers send
-    /// them: `https://xn--9d0b.example`. There are no patterns.
+    /// Each is a scheme, a host and a port if it is not the default one of the scheme, and nothing
+    /// behind that: `https://chat.example`. Names that are not ASCII are to be written as browsers
+    /// send them: `https://xn--9d0b.example`. There are no patterns.
     ///
     /// # Errors
     ///
@@ -156,7 +157,8 @@ impl<'o> Origin<&'o str> {
         Origin { scheme, host, port: self.port }
     }
 
-    /// Whether pages of this origin are those of a host with this Host field, which names no scheme.
+    /// Whether pages of this origin are those of a host with this Host field, which names no
+    /// scheme.
     fn is_of_host(&self, host: &str) -> bool {
         let is_web = ["http", "https"].iter().any(|web| self.scheme.eq_ignore_ascii_case(web));
         is_web

@@ -40,11 +40,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut config = Config::default();
     (config.limits.message, config.limits.frame) = (MAX_MESSAGE, MAX_MESSAGE);
-    // Without context takeover, as it is by default, a guest who is silent costs no memory for it, and
-    // what is said to all is compressed once.
+    // Without context takeover, as it is by default, a guest who is silent costs no memory for it,
+    // and what is said to all is compressed once.
     config.deflate = Some(Deflate::default());
-    // The chat is for its own page, which has the same host (RFC 6455, section 10.2). Behind a proxy that
-    // does not hand the Host on this is `Origins::list(["https://chat.example"])`.
+    // The chat is for its own page, which has the same host (RFC 6455, section 10.2). Behind a
+    // proxy that does not hand the Host on this is `Origins::list(["https://chat.example"])`.
     config.origins = Origins::same();
     let (config, room) = (Arc::new(config), Arc::new(Room::default()));
     loop {

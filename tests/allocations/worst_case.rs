@@ -1,9 +1,9 @@
 //! The most that one peer can make us hold at once: SECURITY.md's formula, derived from a `Config`,
 //! and peers that do their worst.
 //!
-//! What is counted is the peak, where a buffer that grows is there twice. A formula that is far above
-//! what a peer can reach would say nothing, so each attack must come to a third of it at least: vectors
-//! grow by powers of two, and which one a limit comes to is chance.
+//! What is counted is the peak, where a buffer that grows is there twice. A formula that is far
+//! above what a peer can reach would say nothing, so each attack must come to a third of it at
+//! least: vectors grow by powers of two, and which one a limit comes to is chance.
 
 use sotong::handshake::{HandshakeError, client};
 use sotong::{Limits, SendError};
@@ -34,8 +34,8 @@ fn read(limits: &Limits) -> usize {
 /// What may be inflated in one step.
 const INFLATE_STEP: usize = 16 * 1024;
 
-/// The queue begins a message below its mark. What was sent is given up when it is half of the whole,
-/// and 32 KiB; a vector grows to twice its size, beside the memory that it leaves.
+/// The queue begins a message below its mark. What was sent is given up when it is half of the
+/// whole, and 32 KiB; a vector grows to twice its size, beside the memory that it leaves.
 fn send(limits: &Limits, largest_message: usize) -> usize {
     3 * 2 * (limits.send_queue.max(1) + largest_message + REPLIES).max(32 * 1024)
 }
@@ -45,9 +45,9 @@ const REPLIES: usize = 2 * (14 + 125);
 
 /// The head where it was read, and once more, kept, with a place for each field.
 ///
-/// A server looks for subprotocols that are named twice: a name of one byte with its comma takes the
-/// place of a slice, in a vector that grows to twice its size beside the memory that it leaves. A
-/// client keeps the body of a refusal, in such a vector too.
+/// A server looks for subprotocols that are named twice: a name of one byte with its comma takes
+/// the place of a slice, in a vector that grows to twice its size beside the memory that it leaves.
+/// A client keeps the body of a refusal, in such a vector too.
 fn handshake(role: Role, limits: &Limits) -> usize {
     let head = read(limits) + limits.head + limits.head_lines * 32;
     FIXED
@@ -158,7 +158,8 @@ fn a_message_stays_within_its_part_of_the_formula_wherever_its_limit_lies() {
     let mut config = Config::default();
     (config.limits.receive_buffer, config.limits.head) = (1024, 512);
     let mut worst = 0.0_f64;
-    // Each limit is by a tenth larger than the one before, so that buffers grow just below some of them.
+    // Each limit is by a tenth larger than the one before, so that buffers grow just below some of
+    // them.
     for limit in std::iter::successors(Some(50_000), |limit| Some(limit / 10 * 11)).take(25) {
         (config.limits.message, config.limits.frame) = (limit, limit);
         let most = FIXED + receive(&config.limits);

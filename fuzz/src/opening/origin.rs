@@ -53,7 +53,8 @@ fn normal(origin: &[u8]) -> Option<String> {
     if !begins || !goes_on || !is_host(host.as_bytes()) {
         return None;
     }
-    // Where nothing but digits is behind the last colon that is a port: an address ends with a bracket.
+    // Where nothing but digits is behind the last colon that is a port: an address ends with a
+    // bracket.
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) if !port.ends_with(']') => (name, port),
         _ => (host, ""),
