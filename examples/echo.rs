@@ -1,14 +1,15 @@
 //! An echo server: `echo [--listen ADDR] [--adapter tokio|blocking] [--max-message BYTES]
-//! [--deflate]`.
+//! [--origins same|any|ORIGIN,...] [--deflate]`.
 //!
-//! Says `listening on ADDR` when it is ready. Replies are fed, not sent: those to all messages that
-//! came with one read leave with one write.
+//! Pages of other sites are refused unless `--origins` names them, as `https://chat.example`;
+//! programs that are no browsers are not. Says `listening on ADDR` when it is ready. Replies are
+//! fed, not sent: those to all messages that came with one read leave with one write.
 
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use sotong::{Config, Deflate, Event, Result, blocking, tokio as asynchronous};
+use sotong::{Config, Deflate, Event, Origins, Result, blocking, tokio as asynchronous};
 
 struct Options {
     listen: String,
@@ -22,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Err(problem) => {
             eprintln!(
                 "{problem}\nusage: echo [--listen ADDR] [--adapter tokio|blocking] [--max-message BYTES] \
-                 [--deflate]"
+                 [--origins same|any|ORIGIN,...] [--deflate]"
             );
             std::process::exit(2);
         }
@@ -123,6 +124,12 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             ("--listen", _) => options.listen = value,
             ("--adapter", "tokio") => options.blocking = false,
             ("--adapter", "blocking") => options.blocking = true,
+            ("--origins", "same") => options.config.origins = Origins::same(),
+            ("--origins", "any") => options.config.origins = Origins::any(),
+            ("--origins", _) => {
+                let list = Origins::list(value.split(',')).map_err(|error| error.to_string())?;
+                options.config.origins = list;
+            }
             ("--max-message", _) => {
                 let bytes = value.parse().map_err(|_| format!("{value} is no number of bytes"))?;
                 options.config.limits.message = bytes;

@@ -1,7 +1,8 @@
 //! What the adapters share: their error, their parts, and randomness from the operating system.
 
+mod random;
+
 use std::boxed::Box;
-use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::sync::PoisonError;
@@ -12,6 +13,8 @@ use crate::config::Config;
 use crate::connection::{Connection, Incoming};
 use crate::error::{ProtocolError, SendError, TimedOut};
 use crate::handshake::{HandshakeError, client, server};
+
+pub(crate) use random::{masking_key, nonce};
 
 // The locks of the halves; `tests/concurrency` puts those of a model checker in their place.
 #[cfg(loom)]
@@ -164,50 +167,4 @@ pub(crate) fn refuse(error: &Error, tx: &mut SendBuffer) {
 /// A lock whose holder panicked is taken all the same: a frame is queued whole or not at all.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The nonce of an opening handshake: "a randomly selected 16-byte value" (section 4.1).
-pub(crate) fn nonce() -> Result<[u8; 16]> {
-    let mut nonce = [0; 16];
-    getrandom::fill(&mut nonce).map_err(|_| SendError::NoMaskingKey)?;
-    Ok(nonce)
-}
-
-/// A masking key from the operating system, never used before.
-///
-/// The system is asked for many at a time, for each thread, since a call costs as much as 100 keys.
-pub(crate) fn masking_key() -> Option<[u8; 4]> {
-    const AT_A_TIME: usize = 256;
-    struct Keys {
-        fresh: [[u8; 4]; AT_A_TIME],
-        left: usize,
-    }
-    std::thread_local! {
-        static KEYS: RefCell<Keys> =
-            const { RefCell::new(Keys { fresh: [[0; 4]; AT_A_TIME], left: 0 }) };
-    }
-    KEYS.with_borrow_mut(|keys| {
-        if keys.left == 0 {
-            getrandom::fill(keys.fresh.as_flattened_mut()).ok()?;
-            keys.left = AT_A_TIME;
-        }
-        keys.left -= 1;
-        Some(std::mem::take(&mut keys.fresh[keys.left]))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashSet;
-
-    #[test]
-    fn keys_do_not_repeat_and_threads_do_not_share_them() {
-        let draw = || (0..2_000).map(|_| masking_key().unwrap()).collect::<std::vec::Vec<_>>();
-        let other = std::thread::spawn(draw).join().unwrap();
-        let distinct: HashSet<_> = draw().into_iter().chain(other).collect();
-        // 4,000 of 2^32: two alike happen once in 500 runs, five alike never.
-        assert!(distinct.len() > 3_995, "{}", distinct.len());
-        assert_ne!(nonce().unwrap(), nonce().unwrap());
-    }
 }

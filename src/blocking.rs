@@ -7,7 +7,8 @@
 //! for stream in listener.incoming() {
 //!     let stream = stream?;
 //!     std::thread::spawn(move || {
-//!         let mut ws = sotong::blocking::accept(stream, &Config::default())?;
+//!         let config = Config::default(); // lets pages of this host in, see `Origins`
+//!         let mut ws = sotong::blocking::accept(stream, config)?;
 //!         while let Some((event, mut reply)) = ws.recv_reply()? {
 //!             match event {
 //!                 Event::Text(text) => reply.feed(text)?,

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::deflate::Deflate;
+use crate::origin::Origins;
 
 /// The settings of a connection, or of many, which then share them in an `Arc`.
 ///
@@ -22,6 +23,9 @@ pub struct Config {
     /// How to compress, if the peer agrees; `None` is not to compress. Without the feature `deflate`
     /// there is nothing else.
     pub deflate: Option<Deflate>,
+    /// Whose pages may open a connection to a server: by default those of its own host, and programs
+    /// that are no browsers. A client does without.
+    pub origins: Origins,
 }
 
 /// A copy for one connection. Where there are many, let them share an `Arc<Config>`.

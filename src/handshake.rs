@@ -16,7 +16,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sha1::{Digest, Sha1};
 
 use crate::buffer::SendBuffer;
-use crate::extension::{AsciiSet, TOKEN};
+use crate::extension::TOKEN;
+use crate::origin::{is_name, split_host};
 
 pub use crate::extension::{Extension, Parameter};
 pub use head::Headers;
@@ -61,6 +62,9 @@ pub enum HandshakeError {
     BadSubprotocols,
     /// Sec-WebSocket-Extensions does not follow its grammar. RFC 6455, section 9.1.
     BadExtensions,
+    /// The Origin is not one of [`Config::origins`](crate::Config::origins). RFC 6455, sections 4.2.2
+    /// (4) and 10.2.
+    OriginNotAllowed,
     /// Sec-WebSocket-Accept does not answer the key. RFC 6455, section 4.1.
     BadAccept,
     /// The server chose a subprotocol that was not offered, or several. RFC 6455, section 4.1.
@@ -90,6 +94,7 @@ impl HandshakeError {
     /// The status with which a server answers; `None` where no client can be at fault.
     pub const fn status(self) -> Option<u16> {
         Some(match self {
+            Self::OriginNotAllowed => 403,
             Self::MethodNotGet => 405,
             Self::TargetTooLong => 414,
             Self::NoUpgrade | Self::UnsupportedVersion => 426,
@@ -154,6 +159,7 @@ impl fmt::Display for HandshakeError {
             Self::UnexpectedBody => "a body where the protocol changes (RFC 9110, section 7.8)",
             Self::BadSubprotocols => "Sec-WebSocket-Protocol is malformed (RFC 6455, section 4.1)",
             Self::BadExtensions => "Sec-WebSocket-Extensions is malformed (RFC 6455, section 9.1)",
+            Self::OriginNotAllowed => "this Origin may not connect (RFC 6455, section 10.2)",
             Self::BadAccept => "Sec-WebSocket-Accept does not match (RFC 6455, section 4.1)",
             Self::SubprotocolNotOffered => "a subprotocol nobody offered (RFC 6455, section 4.1)",
             Self::ExtensionNotOffered => "an extension nobody offered (RFC 6455, section 4.1)",
@@ -250,30 +256,7 @@ fn is_visible_without_fragment(target: &str) -> bool {
 /// Whether `host` is `uri-host [ ":" port ]` (RFC 3986, section 3.2) and not empty.
 fn is_host(host: impl AsRef<[u8]>) -> bool {
     let host = host.as_ref();
-    let (is_address, port) = match host.strip_prefix(b"[") {
-        Some(literal) => {
-            let Some(end) = literal.iter().position(|b| *b == b']') else { return false };
-            let (address, port) = (&literal[..end], &literal[end + 1..]);
-            let valid = address.iter().all(|b| b.is_ascii_hexdigit() || b":.".contains(b));
-            (valid && address.contains(&b':'), port)
-        }
-        None => {
-            let end = host.iter().position(|b| !HOST_NAME.contains(*b)).unwrap_or(host.len());
-            (end > 0, &host[end..])
-        }
-    };
-    is_address && (port.is_empty() || port.strip_prefix(b":").is_some_and(is_port))
-}
-
-/// What may stand in a name or an IPv4 address.
-static HOST_NAME: AsciiSet = AsciiSet::alphanumeric_and(b"-._~%!$&'()*+,;=");
-
-fn is_port(port: &[u8]) -> bool {
-    let add = |number: u16, byte: &u8| {
-        let digit = char::from(*byte).to_digit(10)?;
-        number.checked_mul(10)?.checked_add(digit as u16)
-    };
-    port.iter().try_fold(0, add).is_some()
+    is_name(host) || core::str::from_utf8(host).is_ok_and(|host| split_host(host).is_some())
 }
 
 #[cfg(test)]

@@ -49,6 +49,12 @@
 //! are the tables. The deadlines are part of the core ([`Connection::poll_timeout`]); the adapters
 //! arm them.
 //!
+//! # Whose pages may connect
+//!
+//! A browser opens a connection for any page, with the user's cookies. A server lets in the pages of
+//! its own host, and programs that are no browsers; [`Origins`] has the other choices, for
+//! [`Config::origins`].
+//!
 //! # Errors
 //!
 //! They are split by fault. [`ProtocolError`]: the peer broke a rule, and was told with the right
@@ -93,6 +99,7 @@ mod frame;
 mod mask;
 #[cfg(feature = "tokio")]
 mod message;
+mod origin;
 mod timing;
 mod utf8;
 
@@ -117,6 +124,7 @@ pub use frame::{EncodedHeader, FrameHeader, Opcode};
 pub use mask::Mask;
 #[cfg(feature = "tokio")]
 pub use message::Message;
+pub use origin::{InvalidOrigin, Origins};
 pub use timing::Traffic;
 
 /// The README's examples, run as tests.

@@ -7,7 +7,7 @@
 //!
 //! # async fn server() -> Result<(), Box<dyn std::error::Error>> {
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-//! let config = Arc::new(Config::default()); // for all connections
+//! let config = Arc::new(Config::default()); // for all; lets pages of this host in, see `Origins`
 //! loop {
 //!     let (stream, _) = listener.accept().await?;
 //!     stream.set_nodelay(true)?;

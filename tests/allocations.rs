@@ -2,6 +2,8 @@
 
 #[path = "common/heap.rs"]
 mod heap;
+#[path = "allocations/worst_case.rs"]
+mod worst_case;
 
 use std::sync::Arc;
 

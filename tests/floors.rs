@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// The floors, the lowest first. A module that is not named stands where its parent does.
 const FLOORS: [&[&str]; 8] = [
-    &["mask", "utf8", "error", "extension"],
+    &["mask", "utf8", "error", "extension", "origin"],
     &["close", "frame", "deflate"],
     &["config", "buffer"],
     &["timing"],

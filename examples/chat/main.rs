@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use room::{Guest, Parcels, Room};
 use serde_json::{Value, json};
-use sotong::handshake::server::{Request, Response};
+use sotong::handshake::server::Response;
 use sotong::tokio::{Upgrade, WebSocket};
-use sotong::{CloseCode, CloseFrame, Config, Deflate, Error, Event, SendError};
+use sotong::{CloseCode, CloseFrame, Config, Deflate, Error, Event, Origins, SendError};
 use tokio::net::{TcpListener, TcpStream};
 
 /// The largest message in bytes: a long text, but no file.
@@ -40,9 +40,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut config = Config::default();
     (config.limits.message, config.limits.frame) = (MAX_MESSAGE, MAX_MESSAGE);
-    // Without context takeover, as it is by default, a guest who is silent costs no memory for it, and
-    // what is said to all is compressed once.
+    // Without context takeover, as it is by default, a guest who is silent costs no memory for it,
+    // and what is said to all is compressed once.
     config.deflate = Some(Deflate::default());
+    // The chat is for its own page, which has the same host (RFC 6455, section 10.2). Behind a
+    // proxy that does not hand the Host on this is `Origins::list(["https://chat.example"])`.
+    config.origins = Origins::same();
     let (config, room) = (Arc::new(config), Arc::new(Room::default()));
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
@@ -71,9 +74,6 @@ async fn serve(stream: TcpStream, room: &Arc<Room>, config: Arc<Config>) -> soto
                 [("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-cache")];
             upgrade.reject(200, &html, PAGE.as_bytes()).await
         }
-        (_, "/ws") if request.upgrade().is_ok() && !is_same_origin(request) => {
-            upgrade.reject(403, &[], b"this chat is for its own page\n").await
-        }
         (_, "/ws") => {
             let chat = request.subprotocols().any(|name| name == "chat").then_some("chat");
             let response = Response { subprotocol: chat, ..Response::default() };
@@ -81,14 +81,6 @@ async fn serve(stream: TcpStream, room: &Arc<Room>, config: Arc<Config>) -> soto
         }
         _ => upgrade.reject(404, &[], b"nothing here\n").await,
     }
-}
-
-/// Whether the page that asks is ours (RFC 6455, section 10.2). Programs that are no browsers say
-/// no Origin.
-fn is_same_origin(request: &Request) -> bool {
-    let Some(origin) = request.origin() else { return true };
-    let is_ours = |scheme| origin.strip_prefix(scheme) == Some(request.host());
-    is_ours("http://") || is_ours("https://")
 }
 
 /// Has a guest until the guest leaves, or is sent away.

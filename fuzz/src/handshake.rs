@@ -11,6 +11,7 @@ use crate::model::script::{Choices, cut};
 use crate::opening::head::{
     Asked, Head, accept_value, head, request_faults, response_faults, status,
 };
+use crate::opening::origin::{POLICIES, Policy};
 
 /// How a handshake goes: the head that was taken and the bytes behind it, or what is wrong.
 type Trace<T> = Option<Result<(T, Vec<u8>), HandshakeError>>;
@@ -44,7 +45,8 @@ pub fn handshake_server(input: &[u8]) {
                     assert_refused(error);
                 }
             }
-            assert_accepted(&request, &config, &head, faults.is_empty());
+            let is_let_in = Policy::Same.allows(&head, request.host(), false);
+            assert_accepted(&request, &config, &head, faults.is_empty() && is_let_in);
         }
         (trace, expected) => panic!("{:?}, and not {expected:?}", shown(&trace)),
     }
@@ -240,6 +242,13 @@ fn assert_request(request: &server::Request, head: &Head, is_valid: bool) {
     };
     let path = if path.is_empty() { "/" } else { path };
     assert_eq!((request.host(), request.path(), request.query()), (host, path, query));
+    for policy in POLICIES {
+        for required in [false, true] {
+            let origins = if required { policy.origins().required() } else { policy.origins() };
+            let is_let_in = request.check_origin(&origins).is_ok();
+            assert_eq!(is_let_in, policy.allows(head, host, required), "{origins:?}");
+        }
+    }
     let offered: Vec<&[u8]> = request.subprotocols().map(str::as_bytes).collect();
     assert_eq!(offered, head.elements("sec-websocket-protocol"));
 }

@@ -2,4 +2,5 @@
 
 pub mod extension;
 pub mod head;
+pub mod origin;
 mod sha1;

@@ -224,7 +224,7 @@ enum Base {
     Interim,
 }
 
-const REQUESTS: [(&str, Base, &str); 13] = [
+const REQUESTS: [(&str, Base, &str); 19] = [
     ("valid", Base::Valid, ""),
     (
         "valid-and-more",
@@ -236,6 +236,12 @@ const REQUESTS: [(&str, Base, &str); 13] = [
         Base::Valid,
         "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n",
     ),
+    ("same-origin", Base::Valid, "Origin: HTTP://Example.com:8080\r\n"),
+    ("origin-with-a-port", Base::Valid, "Origin: https://example.com:443\r\n"),
+    ("origin-null", Base::Valid, "Origin: null\r\n"),
+    ("origin-like-a-friend", Base::Valid, "Origin: http://example.com.evil.example\r\n"),
+    ("two-origins", Base::Valid, "Origin: http://example.com\r\nOrigin: http://example.com\r\n"),
+    ("origin-of-an-address", Base::Valid, "Origin: moz-extension://[::1]:1\r\n"),
     ("bad-extensions", Base::Valid, "Sec-WebSocket-Extensions: a; b=\"\r\n"),
     ("same-subprotocol-twice", Base::Valid, "Sec-WebSocket-Protocol: a, a\r\n"),
     ("with-a-body", Base::Valid, "Content-Length: 5\r\n"),

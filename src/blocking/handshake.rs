@@ -14,14 +14,15 @@ use crate::handshake::HandshakeError;
 use crate::handshake::client::{self, Outcome};
 use crate::handshake::server::{self, Request, Response};
 
-/// Accepts whoever asks for a WebSocket, whatever the target and the Origin.
+/// Accepts whoever asks for a WebSocket, whatever the target, from a page of [`Config::origins`] or
+/// from a program that is no browser.
 ///
-/// Look at the request first with [`Upgrade::receive`] if any of it matters; with cookies, the
-/// Origin does.
+/// Look at the request first with [`Upgrade::receive`] if more of it matters.
 ///
 /// # Errors
 ///
-/// What came was no request for a WebSocket, and was refused; the stream failed; it took too long.
+/// What came was no request for a WebSocket, or its Origin is not allowed, and it was refused; the
+/// stream failed; it took too long.
 pub fn accept<S: Stream>(io: S, config: impl Into<Arc<Config>>) -> Result<WebSocket<S>> {
     Upgrade::receive(io, config)?.accept(&Response::default())
 }
@@ -31,7 +32,8 @@ pub fn accept<S: Stream>(io: S, config: impl Into<Arc<Config>>) -> Result<WebSoc
 /// # Errors
 ///
 /// [`Error::Refused`] with the server's answer; the server broke a rule; the stream failed; it took
-/// too long.
+/// too long; [`SendError::NoMaskingKey`](crate::SendError::NoMaskingKey) without randomness for the
+/// nonce, and then nothing was sent.
 pub fn connect<S: Stream>(
     io: S,
     request: &client::Request<'_>,
@@ -103,8 +105,9 @@ impl<S: Stream> Upgrade<S> {
     ///
     /// # Errors
     ///
-    /// The request is not for a WebSocket, and was refused; the response must not be sent, and the
-    /// client got a 500; the stream failed; it took too long.
+    /// The request is not for a WebSocket, or its Origin is not one of [`Config::origins`], and it was
+    /// refused; the response must not be sent, and the client got a 500; the stream failed; it took too
+    /// long.
     pub fn accept(mut self, response: &Response<'_>) -> Result<WebSocket<S>> {
         let mut tx = SendBuffer::new();
         match self.request.accept(response, Arc::clone(&self.config), &mut tx) {

@@ -26,6 +26,8 @@
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec;
+use core::iter;
+use core::ops::Range;
 
 use super::head::{Field, HeadSearch, Headers, elements, has_whole_lines, is_named, names, offset};
 use super::{
@@ -36,6 +38,7 @@ use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::config::Config;
 use crate::connection::{Agreed, Connection};
 use crate::extension::AsciiSet;
+use crate::origin::Origins;
 
 /// Waits for a request.
 #[derive(Debug)]
@@ -61,10 +64,10 @@ impl Handshake {
     /// request asks for a WebSocket is left to [`Request::upgrade`], so that one port can serve
     /// pages too.
     pub fn receive(&mut self, rx: &mut ReceiveBuffer) -> Result<Option<Request>, HandshakeError> {
-        let Some((key, len)) = self.search.read(rx, parse)? else { return Ok(None) };
+        let Some((places, len)) = self.search.read(rx, parse)? else { return Ok(None) };
         let headers = Headers::keep(&rx.unparsed()[..len]);
         rx.skip(len);
-        Ok(Some(Request { headers, key }))
+        Ok(Some(Request { headers, places }))
     }
 }
 
@@ -72,8 +75,18 @@ impl Handshake {
 #[derive(Clone, Debug)]
 pub struct Request {
     headers: Headers,
-    /// Where in the head the key begins, if this is a valid request for a WebSocket.
-    key: Result<usize, HandshakeError>,
+    /// Where things are in the head, if this is a valid request for a WebSocket.
+    places: Result<Places, HandshakeError>,
+}
+
+/// Where in a head that what decides lies, so that it need not be searched again.
+#[derive(Clone, Debug)]
+struct Places {
+    key: usize,
+    host: Range<usize>,
+    /// How many Origins there are, and where one of them is.
+    origins: usize,
+    origin: Range<usize>,
 }
 
 impl Request {
@@ -119,8 +132,8 @@ impl Request {
 
     /// The Origin: the site whose page asks, as browsers say it (section 10.2).
     ///
-    /// A server that knows its users by cookies must look at it, or every page on the web may act
-    /// for them.
+    /// [`accept`](Self::accept) holds it against [`Config::origins`](crate::Config::origins): with
+    /// cookies, a page of any other site may act for the user who looks at it.
     pub fn origin(&self) -> Option<&str> {
         self.headers.text("origin")
     }
@@ -146,7 +159,29 @@ impl Request {
     ///
     /// The first rule of section 4.2.1 that it breaks; [`refuse`] writes the answer for it.
     pub fn upgrade(&self) -> Result<(), HandshakeError> {
-        self.key.map(|_| ())
+        self.places.as_ref().map_or_else(|error| Err(*error), |_| Ok(()))
+    }
+
+    /// Whether the page that asks may connect. [`accept`](Self::accept) asks this itself; ask first
+    /// to spare the work of a decision, or where the connection is made in another way.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::OriginNotAllowed`]; [`refuse`] writes the answer for it.
+    pub fn check_origin(&self, origins: &Origins) -> Result<(), HandshakeError> {
+        let is_allowed = match &self.places {
+            Ok(places) => {
+                let origin = self.headers.at(places.origin.clone());
+                let host = self.headers.at(places.host.clone());
+                // Where there are several none is looked at.
+                origins.allow(iter::repeat_n(origin, places.origins), host)
+            }
+            Err(_) => {
+                let host = if is_host(self.host()) { self.host() } else { "" };
+                origins.allow(self.headers.all("origin"), host.as_bytes())
+            }
+        };
+        if is_allowed { Ok(()) } else { Err(HandshakeError::OriginNotAllowed) }
     }
 
     /// Queues the answer that opens the connection (section 4.2.2). Of the extensions that are
@@ -154,7 +189,8 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// What [`upgrade`](Self::upgrade) says; [`HandshakeError::ForbiddenSubprotocol`],
+    /// What [`upgrade`](Self::upgrade) and, for [`Config::origins`],
+    /// [`check_origin`](Self::check_origin) say; [`HandshakeError::ForbiddenSubprotocol`],
     /// [`HandshakeError::ForbiddenHeader`] or [`HandshakeError::ReservedHeader`] for a response
     /// that must not be sent. Nothing was queued.
     pub fn accept(
@@ -164,7 +200,8 @@ impl Request {
         tx: &mut SendBuffer,
     ) -> Result<Connection, HandshakeError> {
         let config = config.into();
-        let key = self.key?;
+        let key = self.places.as_ref().map_err(|error| *error)?.key;
+        self.check_origin(&config.origins)?;
         check_headers(response.headers)?;
         if let Some(chosen) = response.subprotocol
             && !self.subprotocols().any(|offered| offered == chosen)
@@ -301,21 +338,31 @@ fn push_body(connection: &str, body: &[u8], tx: &mut SendBuffer) {
     tx.push(body);
 }
 
-/// Whether this is the head of a request; then where its key begins, if it is a valid one for a
+/// Whether this is the head of a request; then where things are in it, if it is a valid one for a
 /// WebSocket.
-fn parse<'b>(head: &'b [u8], fields: &mut [Field<'b>]) -> Option<Result<usize, HandshakeError>> {
+fn parse<'b>(head: &'b [u8], fields: &mut [Field<'b>]) -> Option<Result<Places, HandshakeError>> {
     let mut parsed = httparse::Request::new(&mut []);
     match parsed.parse_with_uninit_headers(head, fields) {
         Ok(httparse::Status::Complete(len)) if len == head.len() => {}
         _ => return None,
     }
     let is_whole = has_whole_lines(head, parsed.headers);
-    is_whole.then(|| check_upgrade(&parsed).map(|key| offset(head, key)))
+    let place = |part: &[u8]| offset(head, part)..offset(head, part) + part.len();
+    is_whole.then(|| {
+        check_upgrade(&parsed).map(|(seen, key)| Places {
+            key: offset(head, key),
+            host: seen.host_value.map_or(0..0, place),
+            origins: seen.origins,
+            origin: seen.origin.map_or(0..0, place),
+        })
+    })
 }
 
 /// The client's obligations (section 4.2.1), in the order of the errors' severity: what HTTP
-/// forbids first.
-fn check_upgrade<'b>(request: &httparse::Request<'_, 'b>) -> Result<&'b [u8], HandshakeError> {
+/// forbids first. What was seen, with the host that is meant, and the key.
+fn check_upgrade<'b>(
+    request: &httparse::Request<'_, 'b>,
+) -> Result<(Seen<'b>, &'b [u8]), HandshakeError> {
     if request.version != Some(1) {
         return Err(HandshakeError::NotHttp11);
     }
@@ -329,7 +376,8 @@ fn check_upgrade<'b>(request: &httparse::Request<'_, 'b>) -> Result<&'b [u8], Ha
     if request.method != Some("GET") {
         return Err(HandshakeError::MethodNotGet);
     }
-    check_target(request.path.unwrap_or_default())?;
+    let authority = check_target(request.path.unwrap_or_default())?;
+    seen.host_value = authority.map(str::as_bytes).or(seen.host_value);
     if seen.body {
         return Err(HandshakeError::UnexpectedBody);
     }
@@ -348,28 +396,34 @@ fn check_upgrade<'b>(request: &httparse::Request<'_, 'b>) -> Result<&'b [u8], Ha
     if seen.subprotocols {
         check_subprotocols(request.headers)?;
     }
-    Ok(key)
+    Ok((seen, key))
 }
 
-/// `GET http://host/path` is for proxies, but "a server MUST accept the absolute-form" (RFC 9112, 3.2.2).
-fn check_target(target: &str) -> Result<(), HandshakeError> {
+/// `GET http://host/path` is for proxies, but "a server MUST accept the absolute-form" (RFC 9112, 3.2.2):
+/// then the host that it names.
+fn check_target(target: &str) -> Result<Option<&str>, HandshakeError> {
+    if is_origin_form(target) {
+        return Ok(None);
+    }
     let absolute = |scheme: &str| {
         let prefix = target.get(..scheme.len())?;
         let rest = target.get(scheme.len()..)?;
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        (prefix.eq_ignore_ascii_case(scheme) && is_host(&rest[..end])).then_some(())
+        (prefix.eq_ignore_ascii_case(scheme) && is_host(&rest[..end])).then_some(&rest[..end])
     };
     let schemes = ["http://", "https://", "ws://", "wss://"];
-    let good = is_origin_form(target)
-        || schemes.into_iter().any(|scheme| absolute(scheme).is_some())
-            && is_visible_without_fragment(target);
-    if good { Ok(()) } else { Err(HandshakeError::BadTarget) }
+    let host = schemes.into_iter().find_map(absolute);
+    let host = host.filter(|_| is_visible_without_fragment(target));
+    host.map(Some).ok_or(HandshakeError::BadTarget)
 }
 
 /// What was seen of the header fields that matter.
 #[derive(Default)]
 struct Seen<'b> {
     host: usize,
+    host_value: Option<&'b [u8]>,
+    origins: usize,
+    origin: Option<&'b [u8]>,
     upgrade: bool,
     connection: bool,
     versions: usize,
@@ -388,9 +442,14 @@ impl<'b> Seen<'b> {
         match field.name.len() {
             4 if is("Host") => {
                 self.host += 1;
+                self.host_value = Some(value);
                 if !is_host(value) {
                     return Err(HandshakeError::BadHost);
                 }
+            }
+            6 if is("Origin") => {
+                self.origins += 1;
+                self.origin = Some(value);
             }
             7 if is("Upgrade") => self.upgrade |= names(value, "websocket"),
             10 if is("Connection") => self.connection |= names(value, "Upgrade"),

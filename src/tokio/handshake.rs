@@ -21,14 +21,15 @@ use crate::error::TimedOut;
 use crate::handshake::client::{self, Outcome};
 use crate::handshake::server::{self, Request, Response};
 
-/// Accepts whoever asks for a WebSocket, whatever the target and the Origin.
+/// Accepts whoever asks for a WebSocket, whatever the target, from a page of [`Config::origins`] or
+/// from a program that is no browser.
 ///
-/// Look at the request first with [`Upgrade::receive`] if any of it matters; with cookies, the
-/// Origin does.
+/// Look at the request first with [`Upgrade::receive`] if more of it matters.
 ///
 /// # Errors
 ///
-/// What came was no request for a WebSocket, and was refused; the stream failed; it took too long.
+/// What came was no request for a WebSocket, or its Origin is not allowed, and it was refused; the
+/// stream failed; it took too long.
 ///
 /// # Cancel safety
 ///
@@ -48,7 +49,8 @@ where
 /// # Errors
 ///
 /// [`Error::Refused`] with the server's answer; the server broke a rule; the stream failed; it took
-/// too long.
+/// too long; [`SendError::NoMaskingKey`](crate::SendError::NoMaskingKey) without randomness for the
+/// nonce, and then nothing was sent.
 ///
 /// # Cancel safety
 ///
@@ -147,8 +149,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     ///
     /// # Errors
     ///
-    /// The request is not for a WebSocket, and was refused; the response must not be sent, and the
-    /// client got a 500; the stream failed; it took too long.
+    /// The request is not for a WebSocket, or its Origin is not one of [`Config::origins`], and it was
+    /// refused; the response must not be sent, and the client got a 500; the stream failed; it took too
+    /// long.
     ///
     /// # Cancel safety
     ///

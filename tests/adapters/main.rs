@@ -11,6 +11,7 @@ mod deflate;
 mod ends;
 mod faults;
 mod in_place;
+mod origins;
 mod scripted;
 mod sockets;
 mod split;

@@ -3,6 +3,8 @@
 mod client_refusals;
 mod client_requests;
 mod client_responses;
+mod origins;
+mod refusals;
 mod server_answers;
 mod server_limits;
 mod server_requests;

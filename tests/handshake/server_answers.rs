@@ -147,6 +147,7 @@ fn each_fault_of_the_client_has_its_answer_which_repeats_nothing_of_the_request(
         (HandshakeError::UnexpectedBody, 400),
         (HandshakeError::BadSubprotocols, 400),
         (HandshakeError::BadExtensions, 400),
+        (HandshakeError::OriginNotAllowed, 403),
     ];
     for (error, expected) in faults {
         let mut tx = SendBuffer::new();

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod section_10_3_masking_keys;
 mod section_10_4_limits;
 mod section_5_1_masking;
 mod section_5_2_base_framing;

@@ -1,8 +1,6 @@
 //! Section 5.1 and 5.3: "a client MUST mask all frames", "a server MUST NOT mask any frames".
 
-use std::cell::Cell;
-
-use sotong::{Agreed, Config, Connection, FrameHeader, ProtocolError, Role, SendBuffer, SendError};
+use sotong::{Agreed, Config, Connection, FrameHeader, ProtocolError, Role, SendBuffer};
 
 use super::*;
 
@@ -49,80 +47,6 @@ fn keys_differ_from_frame_to_frame_and_fragments_start_them_anew() {
     .concat();
     let expected = open(vec![ping(b"fgh"), binary(b"abcdeijklmnop")], b"\x8a\x03fgh");
     assert_eq!(receive(Role::Server, &bytes), expected);
-}
-
-thread_local! {
-    /// How many keys were drawn, and how many there are.
-    static DRAWN: Cell<u8> = const { Cell::new(0) };
-    static LEFT: Cell<u8> = const { Cell::new(0) };
-}
-
-fn counted_key() -> Option<[u8; 4]> {
-    LEFT.set(LEFT.get().checked_sub(1)?);
-    DRAWN.set(DRAWN.get() + 1);
-    let n = DRAWN.get();
-    Some([n, n ^ 0xff, 7, 0])
-}
-
-#[test]
-fn a_client_draws_one_fresh_key_for_each_frame() {
-    LEFT.set(100);
-    let mut end = End::new(Role::Client, &Config::default());
-    end.conn = Connection::client(Config::default(), Agreed::default(), counted_key);
-    let (conn, tx) = (&mut end.conn, &mut end.tx);
-    conn.send_text("one", tx).unwrap().queue();
-    conn.send_fragment(b"two", false, tx).unwrap().queue();
-    conn.ping(b"three", tx).unwrap().queue();
-    conn.send_fragment(b"four", true, tx).unwrap().queue();
-    conn.pong(b"five", tx).unwrap().queue();
-    let mut wire = end.drain();
-    wire.extend(end.feed([&b"\x89\x03six\x88\x00"[..]]).1);
-
-    let expected: [(u8, &[u8]); 7] = [
-        (0x81, b"one"),
-        (0x02, b"two"),
-        (0x89, b"three"),
-        (0x80, b"four"),
-        (0x8a, b"five"),
-        (0x8a, b"six"),
-        (0x88, b""),
-    ];
-    let framed = |(n, (first, payload)): (u8, &(u8, &[u8]))| {
-        frame(*first, Some([n, n ^ 0xff, 7, 0]), payload)
-    };
-    assert_eq!(wire, (1..).zip(&expected).flat_map(framed).collect::<Vec<u8>>());
-    assert_eq!(DRAWN.get(), 7);
-}
-
-#[test]
-fn without_randomness_nothing_is_sent_and_replies_stay_due() {
-    LEFT.set(0);
-    let mut end = End::new(Role::Client, &Config::default());
-    end.conn = Connection::client(Config::default(), Agreed::default(), counted_key);
-    let (conn, tx) = (&mut end.conn, &mut end.tx);
-    assert_eq!(conn.send_text("a", tx).err(), Some(SendError::NoMaskingKey));
-    assert_eq!(conn.send_fragment("a", false, tx).err(), Some(SendError::NoMaskingKey));
-    assert_eq!(conn.ping(b"", tx).err(), Some(SendError::NoMaskingKey));
-    assert_eq!(conn.close(None, tx).err(), Some(SendError::NoMaskingKey));
-    let waiting = (vec![ping(b"?")], vec![], None, State::Open, Transport::Keep);
-    assert_eq!(end.feed([&b"\x89\x01?"[..]]), waiting);
-    let closing = (vec![Seen::Close(None)], vec![], None, State::Closing, Transport::Keep);
-    assert_eq!(end.feed([&b"\x88\x00"[..]]), closing);
-
-    LEFT.set(2);
-    assert_eq!(end.drain(), b"\x8a\x81\x01\xfe\x07\0\x3e\x88\x80\x02\xfd\x07\0");
-    assert_eq!((end.conn.state(), end.drain()), (State::Closed, vec![]));
-}
-
-#[test]
-fn a_fragment_that_could_not_be_sent_leaves_no_message_open() {
-    LEFT.set(0);
-    let mut tx = SendBuffer::new();
-    let mut conn = Connection::client(Config::default(), Agreed::default(), counted_key);
-    assert_eq!(conn.send_fragment("a", false, &mut tx).err(), Some(SendError::NoMaskingKey));
-    LEFT.set(1);
-    conn.send_text("b", &mut tx).unwrap().queue();
-    assert_eq!(tx.transmit().slices().concat()[..2], [0x81, 0x81]);
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn read_lines(lines: &[&[u8]], len: usize) -> Option<Head> {
 }
 
 impl Head {
-    fn all<'h>(&'h self, name: &str) -> Vec<&'h [u8]> {
+    pub fn all<'h>(&'h self, name: &str) -> Vec<&'h [u8]> {
         let named = self.fields.iter().filter(|field| field.0.eq_ignore_ascii_case(name));
         named.map(|field| &field.1[..]).collect()
     }
