@@ -195,13 +195,16 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
+    /// Some times what is drawn at a time; fewer under an interpreter, which is slow.
+    const DRAWN: usize = if cfg!(miri) { 600 } else { 2_000 };
+
     #[test]
     fn keys_do_not_repeat_and_threads_do_not_share_them() {
-        let draw = || (0..2_000).map(|_| masking_key().unwrap()).collect::<std::vec::Vec<_>>();
+        let draw = || (0..DRAWN).map(|_| masking_key().unwrap()).collect::<std::vec::Vec<_>>();
         let other = std::thread::spawn(draw).join().unwrap();
         let distinct: HashSet<_> = draw().into_iter().chain(other).collect();
         // 4,000 of 2^32: two alike happen once in 500 runs, five alike never.
-        assert!(distinct.len() > 3_995, "{}", distinct.len());
+        assert!(distinct.len() > 2 * DRAWN - 5, "{}", distinct.len());
         assert_ne!(nonce().unwrap(), nonce().unwrap());
     }
 }
