@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Which lines and branches of the crate its tests run. Installs what it needs; takes about four minutes.
+# Which lines and branches of the crate its tests run. Installs what it needs; takes some minutes.
 #
 #   tests/coverage.sh          a table by file, the core first; fails below the floor of the core
 #   tests/coverage.sh missed   and each line and branch of the core that nothing runs
 #
 # The core is all but the adapters (src/adapter.rs, src/blocking*, src/tokio*). Unit tests are not
-# counted; a line or a branch counts if one of the test programs runs it. (They are looked at one by
-# one: what is inlined into several of them is lost when their counts are added up.)
+# counted; a line or a branch counts if one of the test programs runs it. They are looked at one by
+# one: added up, functions whose records differ between two of them ("mismatched data") are lost.
 #
 # What of the core is not covered, and why:
 #   * connection/incoming.rs, incoming/inflate.rs, incoming/message.rs, connection/outgoing.rs,

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The core's tests in an interpreter (Miri) that finds undefined behaviour, also in what the crate builds
-# upon, and that can be a machine of another kind. Installs what it needs.
+# The core's tests in an interpreter (Miri) that finds undefined behaviour, also in what the crate
+# builds upon, and that can be a machine of another kind. Installs what it needs.
 #
 #   tests/miri.sh [short]   a big-endian machine of 32 bits, without std: unit tests, examples, lengths
-#   tests/miri.sh long      all below, with std and compression, on each kind of machine: over an hour
+#   tests/miri.sh long      all below, with std and compression, on each kind of machine: takes long
 #
 # It takes about a thousand times as long as the processor. A test whose table is too large for that has
 # a smaller one under `cfg!(miri)`, in a constant at the top. What is left out, and why:
@@ -11,7 +11,7 @@
 #   * tests/allocations.rs: megabytes, counted by an allocator of its own, which interpreting changes.
 #   * tests/floors.rs: it reads the sources and runs none of the crate.
 #   * `skipped` below: megabytes, by design. They run on i686 (tests/i686.sh) as they are.
-# Aliasing is checked on this machine alone: its rules are the same on all, and it takes long.
+# Aliasing is checked on this machine alone: its rules are the same on all.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
