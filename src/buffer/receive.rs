@@ -333,7 +333,7 @@ const CACHE_LINE: usize = 64;
 mod tests {
     use super::*;
 
-    /// The largest message here; smaller under an interpreter, which takes a thousand times as long.
+    /// The largest message here; smaller under an interpreter, which is slow.
     const LARGE: usize = if cfg!(miri) { 5_000 } else { 100_000 };
 
     #[test]

@@ -102,7 +102,7 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
 
-    /// An interpreter takes a thousand times as long: it tries every so-manieth step, and fewer windows.
+    /// An interpreter is slow: it tries every so-manieth step, and fewer windows.
     const STRIDE: usize = if cfg!(miri) { 21 } else { 1 };
     const WINDOWS: &[u8] = if cfg!(miri) { &[15, 9] } else { &[15, 14, 9, 8] };
     const LARGE: usize = if cfg!(miri) { 3_000 } else { 100_000 };

@@ -138,7 +138,7 @@ fn a_frame_is_as_long_as_all_64_bits_of_its_length_say() {
                 let expected = expected.map(|piece| Chunk::Binary { piece, last: false });
                 assert_eq!(end.conn.next_chunk(&mut end.rx), Ok(expected), "{len:#x}");
             }
-            // The message goes on: these are no frames of their own, and nothing allowed or forbidden.
+            // The message goes on: this is payload and no header, which would be forbidden.
             assert_eq!(end.rx.extend(b"\xff\xff"), 2);
             let chunk = Chunk::Binary { piece: b"\xff\xff", last: false };
             assert_eq!(end.conn.next_chunk(&mut end.rx), Ok(Some(chunk)), "{len:#x}");
