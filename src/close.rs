@@ -135,12 +135,15 @@ impl ProtocolError {
 mod tests {
     use super::*;
 
+    /// Fewer under an interpreter, which takes a thousand times as long.
+    const LAST_CODE: u16 = if cfg!(miri) { 5100 } else { u16::MAX };
+
     #[test]
     fn just_the_codes_of_section_7_4_and_its_registry_may_be_sent() {
         let sendable = |code: &u16| CloseCode(*code).is_sendable();
         let expected = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014];
         assert!((0..3000).filter(sendable).eq(expected));
-        assert!((3000..=u16::MAX).filter(sendable).eq(3000..5000));
+        assert!((3000..=LAST_CODE).filter(sendable).eq(3000..5000));
     }
 
     type Decoded = Result<Option<CloseFrame<'static>>, ProtocolError>;

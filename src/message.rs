@@ -66,3 +66,18 @@ impl From<std::vec::Vec<u8>> for Message {
         Self::Binary(bytes.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_made_of_whatever_holds_its_payload() {
+        for text in [Message::from("hi"), Message::from(std::string::String::from("hi"))] {
+            assert!(matches!(text, Message::Text(text) if *text == *"hi"));
+        }
+        for bytes in [Message::from(Bytes::from_static(b"hi")), Message::from(b"hi".to_vec())] {
+            assert!(matches!(bytes, Message::Binary(bytes) if *bytes == *b"hi"));
+        }
+    }
+}

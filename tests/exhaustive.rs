@@ -127,10 +127,13 @@ fn feed(end: &mut End, bytes: &[u8]) -> Expected {
     (events, replies, error.map(|error| error.close_code().0), state, transport)
 }
 
+/// An interpreter takes a thousand times as long: it tries some, with all opcodes among them.
+const STRIDE: usize = if cfg!(miri) { 509 } else { 1 };
+
 fn check(role: Role, before: Before) {
     let mut config = Config::default();
     config.limits.receive_buffer = 512;
-    for [first, second] in (0..=u16::MAX).map(u16::to_be_bytes) {
+    for [first, second] in (0..=u16::MAX).step_by(STRIDE).map(u16::to_be_bytes) {
         let shown = format!("{role:?} {before:?} {first:02x} {second:02x}");
         let mut end = end(role, before, &config);
         let heard = before != Before::CloseReceived && before != Before::Failed;

@@ -166,8 +166,15 @@ fn role() -> impl Strategy<Value = Role> {
     prop_oneof![Just(Role::Client), Just(Role::Server)]
 }
 
+/// An interpreter takes a thousand times as long.
+const FEWER: u32 = if cfg!(miri) { 50 } else { 1 };
+
 fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig {
+        cases: cases.div_ceil(FEWER),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
 }
 
 proptest! {

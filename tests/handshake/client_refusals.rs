@@ -57,6 +57,17 @@ fn a_body_in_chunks_ends_with_the_empty_one() {
     }
 }
 
+/// The line is not kept, so that only its end bounds it.
+#[test]
+fn the_line_before_a_chunk_ends_within_256_bytes_or_the_body_does() {
+    let head = b"HTTP/1.1 400 \r\nTransfer-Encoding: chunked\r\n\r\n";
+    let line = [b"5;", &[b'x'; 254][..]].concat();
+    for (len, expected) in [(255, Ok(Ended::Pending)), (256, refused(400, b""))] {
+        let bytes = [&head[..], &line[..len]].concat();
+        assert_eq!(ended(&Config::default(), &[], &bytes), expected, "{len}");
+    }
+}
+
 #[test]
 fn a_body_without_a_length_ends_with_the_stream() {
     for (bytes, status, body) in [
@@ -92,9 +103,9 @@ fn of_a_body_no_more_is_kept_than_its_limit() {
     let mut config = Config::default();
     let chunk = [&b"400\r\n"[..], &[b'x'; 1024], b"\r\n"].concat();
     let bodies: [(&[u8], Vec<u8>); 3] = [
-        (b"HTTP/1.1 500 \r\nContent-Length: 1048576\r\n\r\n", vec![b'x'; 1 << 20]),
-        (b"HTTP/1.1 500 \r\nTransfer-Encoding: chunked\r\n\r\n", chunk.repeat(1024)),
-        (b"HTTP/1.1 500 \r\n\r\n", vec![b'x'; 1 << 20]),
+        (b"HTTP/1.1 500 \r\nContent-Length: 1048576\r\n\r\n", vec![b'x'; (1 << 20) / FEWER]),
+        (b"HTTP/1.1 500 \r\nTransfer-Encoding: chunked\r\n\r\n", chunk.repeat(1024 / FEWER)),
+        (b"HTTP/1.1 500 \r\n\r\n", vec![b'x'; (1 << 20) / FEWER]),
     ];
     for limit in [0, 1, 1000, 16 * 1024] {
         config.limits.refusal_body = limit;

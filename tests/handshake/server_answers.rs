@@ -117,6 +117,36 @@ fn a_rejection_has_a_status_of_a_final_answer() {
 }
 
 #[test]
+fn a_rejection_has_the_reason_phrase_of_its_status() {
+    let mut tx = SendBuffer::new();
+    for line in [
+        "200 OK",
+        "301 Moved Permanently",
+        "302 Found",
+        "303 See Other",
+        "307 Temporary Redirect",
+        "308 Permanent Redirect",
+        "400 Bad Request",
+        "401 Unauthorized",
+        "403 Forbidden",
+        "404 Not Found",
+        "405 Method Not Allowed",
+        "408 Request Timeout",
+        "414 URI Too Long",
+        "426 Upgrade Required",
+        "429 Too Many Requests",
+        "431 Request Header Fields Too Large",
+        "500 Internal Server Error",
+        "503 Service Unavailable",
+        "599 ",
+    ] {
+        request(&[]).reject(line[..3].parse().unwrap(), &[], b"", &mut tx).unwrap();
+        let answer = queued(&mut tx);
+        assert_eq!(answer.lines().next(), Some(&format!("HTTP/1.1 {line}")[..]));
+    }
+}
+
+#[test]
 fn a_page_is_served_to_a_request_that_wants_no_upgrade() {
     let bytes = head(&["GET /index.html HTTP/1.1", "Host: a"]);
     let page = receive(&Config::default(), &bytes, 1).unwrap().unwrap();

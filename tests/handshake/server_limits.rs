@@ -61,7 +61,7 @@ fn a_first_line_beyond_the_limit_is_a_uri_too_long() {
 
 #[test]
 fn a_head_that_never_ends_is_refused_at_the_limit() {
-    let endless = [b"GET / HTTP/1.1\r\nX: ", &[b'x'; 1 << 20][..]].concat();
+    let endless = [b"GET / HTTP/1.1\r\nX: ", &[b'x'; (1 << 20) / FEWER][..]].concat();
     assert_eq!(status(&answer(&endless)), 431);
     assert_eq!(answer(b"GET / HTTP/1.1\r\nHost: a\r\n"), "", "it is waited for");
     assert_eq!(answer(b""), "");
@@ -81,7 +81,7 @@ fn no_byte_in_any_field_breaks_the_server() {
         "X",
     ];
     for name in names {
-        for byte in 0..=255u8 {
+        for byte in (0..=255u8).step_by(FEWER) {
             for value in [&[byte][..], &[b'a', byte, b'b']] {
                 let mut bytes = with(name, &[]);
                 bytes.truncate(bytes.len() - 2);
@@ -102,7 +102,7 @@ fn no_byte_in_any_field_breaks_the_server() {
 
 #[test]
 fn no_byte_in_the_first_line_breaks_the_server() {
-    for byte in 0..=255u8 {
+    for byte in (0..=255u8).step_by(FEWER) {
         for line in [&b"GET /a\x00b HTTP/1.1"[..], b"GE\x00 / HTTP/1.1", b"GET / HTTP/1.\x00"] {
             let line: Vec<u8> = line.iter().map(|b| if *b == 0 { byte } else { *b }).collect();
             let rest = head(&REQUEST[1..]);
@@ -116,7 +116,7 @@ fn no_byte_in_the_first_line_breaks_the_server() {
 #[test]
 fn a_head_cut_anywhere_is_waited_for() {
     let bytes = with_more(&["X: y"]);
-    for end in 0..bytes.len() {
+    for end in (0..bytes.len()).step_by(FEWER) {
         assert_eq!(answer(&bytes[..end]), "", "{end}");
     }
 }
@@ -125,7 +125,7 @@ fn a_head_cut_anywhere_is_waited_for() {
 fn no_line_ends_with_a_bare_line_feed_whatever_comes_behind_the_head() {
     let bytes = with_more(&["X: y", "Y:", "Z: "]);
     let ends = bytes.windows(2).enumerate().filter(|(_, end)| end == b"\r\n");
-    for (cr, _) in ends {
+    for (cr, _) in ends.step_by(FEWER.min(3)) {
         let mut bytes = bytes.clone();
         bytes.remove(cr);
         for behind in ["", "\r\n", "\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"] {

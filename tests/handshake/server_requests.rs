@@ -337,3 +337,26 @@ fn extensions_follow_their_grammar_and_none_is_agreed_to() {
     let offers = format!("Sec-WebSocket-Extensions: {}", ["a; b=\"\\c\""; 10_000].join(","));
     assert_eq!(answer_with(&config, &with_more(&[&offers])), ACCEPTED);
 }
+
+/// Most names are told apart by their length alone.
+#[test]
+fn a_field_whose_name_is_only_as_long_as_one_that_matters_does_not_stand_for_it() {
+    for (name, line, expected) in [
+        ("Host", "Hose: example.com", 400),
+        ("Upgrade", "Upgrape: websocket", 426),
+        ("Connection", "Connectors: Upgrade", 400),
+        ("Sec-WebSocket-Version", "Sec-WebSocket-Edition: 13", 426),
+        ("Sec-WebSocket-Key", "Sec-WebSocket-Kez: dGhlIHNhbXBsZSBub25jZQ==", 400),
+    ] {
+        assert_eq!(status(&answer(&with(name, &[line]))), expected, "{line}");
+    }
+    for line in [
+        "Hose: a, b",
+        "Content-Weight: 5",
+        "Transfer-Decoding: chunked",
+        "Sec-WebSocket-Products: a, a",
+        "Sec-WebSocket-Expansions: ;",
+    ] {
+        assert_eq!(answer(&with_more(&[line])), ACCEPTED, "{line}");
+    }
+}

@@ -21,13 +21,16 @@ fn a_client_fails_on_a_masked_frame() {
     }
 }
 
+/// An interpreter takes a thousand times as long: it tries every so-manieth length and cut.
+const STRIDE: usize = if cfg!(miri) { 7 } else { 1 };
+
 #[test]
 fn every_key_unmasks_every_length_at_every_cut() {
     let payload: Vec<u8> = (0..40u8).map(|i| i.wrapping_mul(37)).collect();
     for key in [[0; 4], [0xff; 4], [0x37, 0xfa, 0x21, 0x3d], [1, 0, 0, 0]] {
-        for len in 0..payload.len() {
+        for len in (0..payload.len()).step_by(STRIDE) {
             let bytes = frame(0x82, Some(key), &payload[..len]);
-            for cut in 0..=bytes.len() {
+            for cut in (0..=bytes.len()).step_by(STRIDE) {
                 let (head, tail) = bytes.split_at(cut);
                 let trace = End::new(Role::Server, &Config::default()).feed([head, tail]);
                 assert_eq!(trace, open(vec![binary(&payload[..len])], b""), "{key:x?} {cut}");

@@ -165,8 +165,10 @@ fn text_in_pieces_is_whole_characters_and_fails_as_whole_text_does() {
     }
 }
 
-/// Bytes at which the rules for some position change, and their neighbours.
-const CLASSES: [u8; 22] = [
+/// Bytes at which the rules for some position change, and their neighbours. An interpreter, which
+/// takes a thousand times as long, tries some.
+const CLASSES: &[u8] = if cfg!(miri) { &[0x41, 0x80, 0xa0, 0xc2, 0xe0, 0xed] } else { &ALL };
+const ALL: [u8; 22] = [
     0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed,
     0xee, 0xef, 0xf0, 0xf1, 0xf4, 0xf5,
 ];
@@ -174,9 +176,9 @@ const CLASSES: [u8; 22] = [
 #[test]
 fn three_bytes_are_text_where_the_standard_library_says_so() {
     let mut end = End::new(Role::Client, &Config::default());
-    for a in CLASSES {
-        for b in CLASSES {
-            for c in CLASSES {
+    for &a in CLASSES {
+        for &b in CLASSES {
+            for &c in CLASSES {
                 let bytes = [0x01, 1, a, 0x80, 2, b, c];
                 let trace = end.feed([&bytes[..]]);
                 match std::str::from_utf8(&[a, b, c]) {

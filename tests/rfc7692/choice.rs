@@ -242,3 +242,25 @@ fn a_transmit_that_is_dropped_half_written_is_sent_whole() {
         assert_eq!((events, error), (vec![text(LONG); 4], None));
     }
 }
+
+#[test]
+fn what_may_be_masked_in_place_is_compressed_as_any_other_message() {
+    for role in ROLES {
+        for agreed in [both(15, true), both(9, false)] {
+            let mut pair = Pair::new(role, &config(|deflate| deflate.threshold = 64), agreed);
+            for (bytes, expected) in [
+                (LONG.as_bytes().to_vec(), true),
+                (noise(63), false),
+                (vec![b'a'; 64], true),
+                (LONG.as_bytes()[..63].to_vec(), false),
+            ] {
+                let End { conn, tx, .. } = &mut pair.sender;
+                conn.send_binary_in_place(&mut bytes.clone(), tx).unwrap().queue();
+                let sent = pair.sender.drain();
+                assert_eq!(sent[0], if expected { 0xc2 } else { 0x82 });
+                let (events, _, error, ..) = pair.receiver.feed([&sent[..]]);
+                assert_eq!((events, error), (vec![Seen::Binary(bytes)], None));
+            }
+        }
+    }
+}

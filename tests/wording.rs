@@ -1,0 +1,131 @@
+//! What errors say, for people who read logs: each something else, and where the rule stands.
+
+use std::collections::HashSet;
+use std::fmt::Display;
+
+use sotong::handshake::HandshakeError;
+use sotong::{CloseCode, ProtocolError, SendError, TimedOut};
+
+const PROTOCOL: [(ProtocolError, &str); 21] = [
+    (ProtocolError::ReservedBits, "RFC 6455, section 5.2"),
+    (ProtocolError::ReservedOpcode, "RFC 6455, section 5.2"),
+    (ProtocolError::NotMasked, "RFC 6455, section 5.1"),
+    (ProtocolError::Masked, "RFC 6455, section 5.1"),
+    (ProtocolError::ControlFragmented, "RFC 6455, section 5.5"),
+    (ProtocolError::ControlTooLong, "RFC 6455, section 5.5"),
+    (ProtocolError::NothingToContinue, "RFC 6455, section 5.4"),
+    (ProtocolError::MessageUnfinished, "RFC 6455, section 5.4"),
+    (ProtocolError::LengthNotMinimal, "RFC 6455, section 5.2"),
+    (ProtocolError::LengthTooLarge, "RFC 6455, section 5.2"),
+    (ProtocolError::FrameTooBig, "RFC 6455, section 10.4"),
+    (ProtocolError::MessageTooBig, "RFC 6455, section 10.4"),
+    (ProtocolError::TooManyFragments, "RFC 6455, section 10.4"),
+    (ProtocolError::InflatesTooMuch, "RFC 6455, section 10.4"),
+    (ProtocolError::NotDeflate, "RFC 7692, section 7.2.2"),
+    (ProtocolError::DeflateUnfinished, "RFC 7692, section 7.2.1"),
+    (ProtocolError::TextNotUtf8, "RFC 6455, section 8.1"),
+    (ProtocolError::CloseTruncated, "RFC 6455, section 5.5.1"),
+    (ProtocolError::CloseCodeForbidden, "RFC 6455, section 7.4"),
+    (ProtocolError::ReasonNotUtf8, "RFC 6455, section 8.1"),
+    (ProtocolError::UnexpectedEof, "RFC 6455, section 7.1.5"),
+];
+
+const SEND: [(SendError, &str); 6] = [
+    (SendError::Closing, "RFC 6455, section 5.5.1"),
+    (SendError::MessageUnfinished, "RFC 6455, section 5.4"),
+    (SendError::ControlTooLong, "RFC 6455, section 5.5"),
+    (SendError::CloseCodeForbidden, "RFC 6455, section 7.4"),
+    (SendError::QueueFull, ""), // a rule of ours
+    (SendError::NoMaskingKey, "RFC 6455, section 10.3"),
+];
+
+const TIMED_OUT: [(TimedOut, &str); 4] =
+    [(TimedOut::Handshake, ""), (TimedOut::Pong, ""), (TimedOut::Close, ""), (TimedOut::Send, "")];
+
+const HANDSHAKE: [(HandshakeError, &str); 27] = [
+    (HandshakeError::Malformed, "RFC 9112"),
+    (HandshakeError::HeadTooLarge, ""),
+    (HandshakeError::TooManyLines, ""),
+    (HandshakeError::TargetTooLong, ""),
+    (HandshakeError::BadTarget, "RFC 6455, section 4.2.1"),
+    (HandshakeError::MethodNotGet, "RFC 6455, section 4.2.1"),
+    (HandshakeError::NotHttp11, "RFC 6455, section 4.2.1"),
+    (HandshakeError::BadHost, "RFC 6455, section 4.2.1"),
+    (HandshakeError::NoUpgrade, "RFC 6455, section 4.2.1"),
+    (HandshakeError::NoConnectionUpgrade, "RFC 6455, section 4.2.1"),
+    (HandshakeError::UnsupportedVersion, "RFC 6455, section 4.4"),
+    (HandshakeError::RepeatedVersion, "RFC 6455, section 11.3.5"),
+    (HandshakeError::BadKey, "RFC 6455, section 4.2.1"),
+    (HandshakeError::UnexpectedBody, "RFC 9110, section 7.8"),
+    (HandshakeError::BadSubprotocols, "RFC 6455, section 4.1"),
+    (HandshakeError::BadExtensions, "RFC 6455, section 9.1"),
+    (HandshakeError::BadAccept, "RFC 6455, section 4.1"),
+    (HandshakeError::SubprotocolNotOffered, "RFC 6455, section 4.1"),
+    (HandshakeError::ExtensionNotOffered, "RFC 6455, section 4.1"),
+    (HandshakeError::BadDeflate, "RFC 7692, section 7.1"),
+    (HandshakeError::UnexpectedEof, ""),
+    (HandshakeError::ForbiddenHost, ""),
+    (HandshakeError::ForbiddenTarget, ""),
+    (HandshakeError::ForbiddenSubprotocol, ""),
+    (HandshakeError::ForbiddenHeader, ""),
+    (HandshakeError::ReservedHeader, ""),
+    (HandshakeError::ForbiddenStatus, ""),
+];
+
+/// Asserts that each says something, something else than the others, and names its rule at the end.
+fn assert_told<T: Display>(errors: &[(T, &str)]) {
+    let mut told = HashSet::new();
+    for (error, rule) in errors {
+        let text = error.to_string();
+        let what = match rule {
+            &"" => Some(&text[..]),
+            rule => text.strip_suffix(&format!(" ({rule})")),
+        };
+        assert!(what.is_some_and(|what| what.len() > 10 && !what.contains("RFC")), "{text}");
+        assert!(told.insert(text.clone()), "{text}: twice");
+    }
+}
+
+#[test]
+fn every_error_says_what_went_wrong_and_where_the_rule_stands() {
+    assert_told(&PROTOCOL);
+    assert_told(&SEND);
+    assert_told(&TIMED_OUT);
+    assert_told(&HANDSHAKE);
+}
+
+#[test]
+fn a_close_code_is_told_as_its_number() {
+    assert_eq!(CloseCode::PROTOCOL_ERROR.to_string(), "1002");
+    assert_eq!(format!("{:>6}", CloseCode(4000)), "  4000", "padded as numbers are");
+}
+
+/// A connection is printed with its settings; what is compressed, and may be secret, is not.
+#[cfg(feature = "deflate")]
+#[test]
+fn a_connection_that_compresses_can_be_printed_without_what_it_carries() {
+    use sotong::{
+        Agreed, Config, Connection, Deflate, DeflateParameters, ReceiveBuffer, SendBuffer,
+    };
+
+    for window_bits in [9, 15] {
+        let mut parameters = DeflateParameters::default();
+        parameters.client_max_window_bits = window_bits;
+        let (mut agreed, mut config) = (Agreed::default(), Config::default());
+        agreed.deflate = Some(parameters);
+        let mut deflate = Deflate::default();
+        (deflate.context_takeover, deflate.threshold) = (true, 0);
+        config.deflate = Some(deflate);
+        let mut conn = Connection::server(config, agreed);
+        conn.send_text("a secret", &mut SendBuffer::new()).unwrap().queue();
+        let mut rx = ReceiveBuffer::with_capacity(512);
+        let begun = b"\x41\x85\0\0\0\0\xf2\x48\xcd\xc9\xc9"; // a fragment of "Hello"
+        assert_eq!(rx.extend(begun), begun.len());
+        assert_eq!(conn.next_event(&mut rx), Ok(None));
+        let printed = format!("{conn:?}");
+        let inflater = if window_bits == 15 { "Full" } else { "Ring" };
+        assert!(printed.contains(&format!("inflater: Some({inflater})")), "{printed}");
+        assert!(printed.contains("Compressor { settings: Deflate {"), "{printed}");
+        assert!(!printed.contains("secret") && printed.len() < 4000, "{printed}");
+    }
+}
