@@ -44,7 +44,7 @@ impl From<&Config> for Arc<Config> {
 /// | [`inflation`](Self::inflation) | 256 | the connection fails with 1009 |
 /// | [`fragments`](Self::fragments) | 131,072 | the connection fails with 1008 |
 /// | [`send_queue`](Self::send_queue) | 64 KiB | sending waits; pongs are not queued |
-/// | [`receive_buffer`](Self::receive_buffer) | 64.5 KiB | one read takes no more, but for a message that is larger |
+/// | [`receive_buffer`](Self::receive_buffer) | 64 KiB less 128 | one read takes no more, but for a message that is larger |
 /// | [`head`](Self::head) | 16 KiB | 431, or 414 within the first line; a client gives up |
 /// | [`head_lines`](Self::head_lines) | 100 | 431; a client gives up |
 /// | [`refusal_body`](Self::refusal_body) | 16 KiB | the rest of the body is not read |
@@ -90,9 +90,10 @@ impl Default for Limits {
             // Twice what the most fragmented message of the Autobahn suite has, 65,537.
             fragments: 1 << 17,
             send_queue: 64 * 1024,
-            // What a busy socket has at hand: a read takes it in one system call, as 64 KiB in frames of
-            // 1 KiB or more, with their headers.
-            receive_buffer: 64 * 1024 + 512,
+            // What a busy socket has at hand, and a little less than the largest segment that loopback or
+            // offloading put together, of about 64 KiB: to read that and a part of the next costs half as
+            // much again.
+            receive_buffer: 64 * 1024 - 128,
             // What Node allows for a head: room for large cookies.
             head: 16 * 1024,
             head_lines: 100,

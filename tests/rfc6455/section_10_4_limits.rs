@@ -156,7 +156,7 @@ fn the_default_limits_are_those_that_the_documentation_tells() {
     let limits = Config::default().limits;
     let sizes = (limits.message, limits.frame, limits.fragments);
     assert_eq!(sizes, (1 << 20, 1 << 20, 1 << 17));
-    assert_eq!((limits.send_queue, limits.receive_buffer), (64 * 1024, 64 * 1024 + 512));
+    assert_eq!((limits.send_queue, limits.receive_buffer), (64 * 1024, 64 * 1024 - 128));
     let heads = (limits.head, limits.head_lines, limits.refusal_body);
     assert_eq!(heads, (16 * 1024, 100, 16 * 1024));
 }
