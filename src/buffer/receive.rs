@@ -53,7 +53,7 @@ impl ReceiveBuffer {
     /// The most bytes that are inflated in one step.
     const INFLATE_STEP: usize = 16 * 1024;
 
-    /// A buffer that takes `capacity` bytes at a time (at least 512), or up to 64 more.
+    /// A buffer that takes `capacity` bytes at a time (at least 512).
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
             storage: Vec::new(),
@@ -74,22 +74,25 @@ impl ReceiveBuffer {
             (self.kept, self.unparsed) = (start..start, start..start);
         }
         // Below a quarter of the capacity reads get too small to be worth a system call.
-        if self.storage.len() - self.unparsed.end < self.capacity.div_ceil(4) {
+        let worth = self.capacity.div_ceil(4);
+        if self.storage.len() - self.unparsed.end < self.large().map_or(worth, |n| n.min(worth)) {
             self.make_room();
         }
         let room = self.room();
         &mut self.storage[self.unparsed.end..][..room]
     }
 
-    /// How much may be read at once. A large message is read up to its end: what follows it begins
-    /// anew, at the front, and is never moved.
+    /// How much may be read at once. A large message is read up to the end of its frame: what follows
+    /// begins anew, at the front, and is never moved.
     fn room(&self) -> usize {
-        let most = if self.missing < self.capacity {
-            self.capacity.max(Self::READ)
-        } else {
-            self.missing.min(Self::READ)
-        };
+        let most = self.large().map_or(self.capacity, |missing| missing.min(Self::READ));
         most.min(self.storage.len() - self.unparsed.end)
+    }
+
+    /// What the frame under way still lacks, if its message is larger than the buffer.
+    fn large(&self) -> Option<usize> {
+        let is_large = self.missing > self.capacity.saturating_sub(self.kept.len());
+        (is_large && self.missing > 0).then_some(self.missing)
     }
 
     /// Says that `n` bytes were read into [`spare`](Self::spare).
@@ -277,9 +280,10 @@ impl ReceiveBuffer {
         } else if self.is_inflating {
             size.max(held + self.capacity)
         } else if size == 0 || self.kept.len() > size / 2 {
-            // Twice what a message has brought so far, but not more than its frame lacks and the next
-            // read. Between fragments nobody knows what comes; then half as much again.
-            let needed = self.missing.max(held / 2).saturating_add(held + self.capacity);
+            // Twice what a message has brought so far, but not more than its frame lacks. Between fragments
+            // nobody knows what comes; then half as much again, and the next read.
+            let more = self.large().unwrap_or(held / 2 + self.capacity);
+            let needed = more.saturating_add(held + CACHE_LINE);
             needed.min(size * 2).max(self.capacity + CACHE_LINE).max(size)
         } else {
             size
@@ -404,6 +408,23 @@ mod tests {
         rx.release();
         rx.spare();
         assert_eq!(rx.storage.len(), 512 + CACHE_LINE);
+    }
+
+    #[test]
+    fn a_message_that_just_does_not_fit_is_read_up_to_its_end_and_stays_where_it_is() {
+        let mut rx = ReceiveBuffer::with_capacity(512);
+        for _ in 0..3 {
+            let (header, payload) = (14, 512);
+            assert_eq!(rx.extend(&[7; 2000]), 512);
+            rx.skip(header);
+            rx.keep(512 - header, payload + header - 512);
+            let start = rx.kept.start;
+            assert_eq!(rx.extend(&[7; 2000]), header, "what follows begins anew, at the front");
+            rx.keep(header, 0);
+            assert_eq!((rx.kept.start, rx.kept().len()), (start, payload));
+            assert!(rx.storage.len() < 512 + 2 * CACHE_LINE, "{}", rx.storage.len());
+            rx.take_kept(payload);
+        }
     }
 
     #[test]
