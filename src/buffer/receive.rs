@@ -89,9 +89,9 @@ impl ReceiveBuffer {
         most.min(self.storage.len() - self.unparsed.end)
     }
 
-    /// What the frame under way still lacks, if its message is larger than the buffer.
+    /// What the frame under way still lacks, if its message takes up the whole buffer or more.
     fn large(&self) -> Option<usize> {
-        let is_large = self.missing > self.capacity.saturating_sub(self.kept.len());
+        let is_large = self.missing >= self.capacity.saturating_sub(self.kept.len());
         (is_large && self.missing > 0).then_some(self.missing)
     }
 
