@@ -3,9 +3,13 @@
 //! What every message passes through is inlined always: a [`Transmit`] that is returned through memory
 //! costs three times as much as all that is done to send a short message.
 
+mod frame;
+
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::time::Duration;
+
+use frame::Frame;
 
 use super::event::Payload;
 use super::incoming::Incoming;
@@ -460,51 +464,5 @@ impl Outgoing {
     fn masking_key(&self) -> Result<Option<[u8; 4]>, SendError> {
         let Some(next_key) = self.masking_keys else { return Ok(None) };
         next_key().map(Some).ok_or(SendError::NoMaskingKey)
-    }
-}
-
-/// A frame to be sent, but for its payload.
-#[derive(Clone, Copy)]
-struct Frame {
-    fin: bool,
-    opcode: Opcode,
-    masking_key: Option<[u8; 4]>,
-}
-
-impl Frame {
-    fn header(self, reserved: u8, payload_len: usize) -> FrameHeader {
-        let Self { fin, opcode, masking_key } = self;
-        FrameHeader { fin, reserved, opcode, masking_key, payload_len: payload_len as u64 }
-    }
-
-    #[inline(always)]
-    fn encode<'t, 'p>(
-        self,
-        reserved: u8,
-        payload: &'p [u8],
-        tx: &'t mut SendBuffer,
-    ) -> Transmit<'t, 'p> {
-        if let Some(key) = self.masking_key {
-            self.queue_masked(key, reserved, payload, tx);
-            return tx.transmit();
-        }
-        self.encode_masked(reserved, payload, tx)
-    }
-
-    /// Encodes it with a payload that goes out as it is.
-    #[inline(always)]
-    fn encode_masked<'t, 'p>(
-        self,
-        reserved: u8,
-        payload: &'p [u8],
-        tx: &'t mut SendBuffer,
-    ) -> Transmit<'t, 'p> {
-        tx.push_header(&self.header(reserved, payload.len()).encode(), 0);
-        tx.transmit_with(payload)
-    }
-
-    fn queue_masked(self, key: [u8; 4], reserved: u8, payload: &[u8], tx: &mut SendBuffer) {
-        tx.push_header(&self.header(reserved, payload.len()).encode(), payload.len());
-        tx.push_masked(payload, Mask::new(key));
     }
 }

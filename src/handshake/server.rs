@@ -23,21 +23,22 @@
 //! # Ok::<(), sotong::handshake::HandshakeError>(())
 //! ```
 
+mod obligations;
+
 use alloc::string::ToString;
 use alloc::sync::Arc;
-use alloc::vec;
 use core::iter;
 use core::ops::Range;
 
-use super::head::{Field, HeadSearch, Headers, elements, has_whole_lines, is_named, names, offset};
+use obligations::{KEY_LEN, check_upgrade};
+
+use super::head::{Field, HeadSearch, Headers, elements, has_whole_lines, offset};
 use super::{
-    Extension, HandshakeError, accept_bytes, check_headers, is_host, is_origin_form, is_token,
-    is_visible_without_fragment, push_all, push_headers,
+    Extension, HandshakeError, accept_bytes, check_headers, is_host, push_all, push_headers,
 };
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::config::Config;
 use crate::connection::{Agreed, Connection};
-use crate::extension::AsciiSet;
 use crate::origin::Origins;
 
 /// Waits for a request.
@@ -356,153 +357,4 @@ fn parse<'b>(head: &'b [u8], fields: &mut [Field<'b>]) -> Option<Result<Places, 
             origin: seen.origin.map_or(0..0, place),
         })
     })
-}
-
-/// The client's obligations (section 4.2.1), in the order of the errors' severity: what HTTP
-/// forbids first. What was seen, with the host that is meant, and the key.
-fn check_upgrade<'b>(
-    request: &httparse::Request<'_, 'b>,
-) -> Result<(Seen<'b>, &'b [u8]), HandshakeError> {
-    if request.version != Some(1) {
-        return Err(HandshakeError::NotHttp11);
-    }
-    let mut seen = Seen::default();
-    for field in request.headers.iter() {
-        seen.note(field)?;
-    }
-    if seen.host != 1 {
-        return Err(HandshakeError::BadHost);
-    }
-    if request.method != Some("GET") {
-        return Err(HandshakeError::MethodNotGet);
-    }
-    let authority = check_target(request.path.unwrap_or_default())?;
-    seen.host_value = authority.map(str::as_bytes).or(seen.host_value);
-    if seen.body {
-        return Err(HandshakeError::UnexpectedBody);
-    }
-    if !seen.upgrade {
-        return Err(HandshakeError::NoUpgrade);
-    }
-    if !seen.connection {
-        return Err(HandshakeError::NoConnectionUpgrade);
-    }
-    match (seen.versions, seen.version_13) {
-        (0, _) | (1, false) => return Err(HandshakeError::UnsupportedVersion),
-        (1, true) => {}
-        _ => return Err(HandshakeError::RepeatedVersion),
-    }
-    let (1, Some(key)) = (seen.keys, seen.key) else { return Err(HandshakeError::BadKey) };
-    if seen.subprotocols {
-        check_subprotocols(request.headers)?;
-    }
-    Ok((seen, key))
-}
-
-/// `GET http://host/path` is for proxies, but "a server MUST accept the absolute-form" (RFC 9112, 3.2.2):
-/// then the host that it names.
-fn check_target(target: &str) -> Result<Option<&str>, HandshakeError> {
-    if is_origin_form(target) {
-        return Ok(None);
-    }
-    let absolute = |scheme: &str| {
-        let prefix = target.get(..scheme.len())?;
-        let rest = target.get(scheme.len()..)?;
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        (prefix.eq_ignore_ascii_case(scheme) && is_host(&rest[..end])).then_some(&rest[..end])
-    };
-    let schemes = ["http://", "https://", "ws://", "wss://"];
-    let host = schemes.into_iter().find_map(absolute);
-    let host = host.filter(|_| is_visible_without_fragment(target));
-    host.map(Some).ok_or(HandshakeError::BadTarget)
-}
-
-/// What was seen of the header fields that matter.
-#[derive(Default)]
-struct Seen<'b> {
-    host: usize,
-    host_value: Option<&'b [u8]>,
-    origins: usize,
-    origin: Option<&'b [u8]>,
-    upgrade: bool,
-    connection: bool,
-    versions: usize,
-    version_13: bool,
-    keys: usize,
-    key: Option<&'b [u8]>,
-    subprotocols: bool,
-    body: bool,
-}
-
-impl<'b> Seen<'b> {
-    fn note(&mut self, field: &httparse::Header<'b>) -> Result<(), HandshakeError> {
-        let value = field.value;
-        let is = |name| is_named(field, name);
-        // The length tells most names apart without looking at them.
-        match field.name.len() {
-            4 if is("Host") => {
-                self.host += 1;
-                self.host_value = Some(value);
-                if !is_host(value) {
-                    return Err(HandshakeError::BadHost);
-                }
-            }
-            6 if is("Origin") => {
-                self.origins += 1;
-                self.origin = Some(value);
-            }
-            7 if is("Upgrade") => self.upgrade |= names(value, "websocket"),
-            10 if is("Connection") => self.connection |= names(value, "Upgrade"),
-            21 if is("Sec-WebSocket-Version") => {
-                self.versions += 1;
-                self.version_13 = value == b"13";
-            }
-            17 if is("Sec-WebSocket-Key") => {
-                self.keys += 1;
-                self.key = is_key(value).then_some(value);
-            }
-            22 if is("Sec-WebSocket-Protocol") => self.subprotocols = true,
-            14 if is("Content-Length") => self.body |= value != b"0",
-            17 if is("Transfer-Encoding") => self.body = true,
-            24 if is("Sec-WebSocket-Extensions") => {
-                let list =
-                    core::str::from_utf8(value).map_err(|_| HandshakeError::BadExtensions)?;
-                if !Extension::list(list).all(|extension| extension.is_ok()) {
-                    return Err(HandshakeError::BadExtensions);
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-/// "A base64-encoded value that, when decoded, is 16 bytes in length": 22 characters, the last of
-/// them for two bits. Its unused bits must be zero, so that a nonce has one spelling.
-fn is_key(value: &[u8]) -> bool {
-    value.len() == KEY_LEN
-        && matches!(value[21..], [b'A' | b'Q' | b'g' | b'w', b'=', b'='])
-        && value[..21].iter().all(|b| BASE64_DIGITS.contains(*b))
-}
-
-const KEY_LEN: usize = 24;
-
-static BASE64_DIGITS: AsciiSet = AsciiSet::alphanumeric_and(b"+/");
-
-/// "The elements that comprise this value MUST be non-empty strings" of token characters, "and MUST
-/// all be unique strings" (section 4.1).
-fn check_subprotocols(fields: &[httparse::Header<'_>]) -> Result<(), HandshakeError> {
-    let is_list = |field: &&httparse::Header<'_>| is_named(field, "Sec-WebSocket-Protocol");
-    let mut offered = vec![];
-    for name in fields.iter().filter(is_list).flat_map(|field| elements(field.value)) {
-        if !core::str::from_utf8(name).is_ok_and(is_token) {
-            return Err(HandshakeError::BadSubprotocols);
-        }
-        offered.push(name);
-    }
-    offered.sort_unstable();
-    match offered.windows(2).any(|pair| pair[0] == pair[1]) {
-        true => Err(HandshakeError::BadSubprotocols),
-        false => Ok(()),
-    }
 }

@@ -1,7 +1,8 @@
 //! The frames of a compressed message: what has come is unmasked once, and inflated into the place
 //! where the message is kept, step by step (RFC 7692, section 6.2).
 
-use super::{Frame, Incoming, Portion};
+use super::message::Frame;
+use super::{Incoming, Portion};
 use crate::buffer::ReceiveBuffer;
 use crate::error::ProtocolError;
 
