@@ -211,7 +211,7 @@ const pause = milliseconds => new Promise(resolve => setTimeout(resolve, millise
 
 async function main(browser) {
   await check('the echo of a page is compressed, in both directions and with context', async () => {
-    const [echo, port] = await start('echo', 0, '--deflate');
+    const [echo, port] = await start('echo', 0, '--deflate', '--origins', 'any');
     const traffic = await countTraffic(port);
     const page = await open(browser);
     await visit(page);
