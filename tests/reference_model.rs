@@ -3,9 +3,12 @@
 
 #![cfg(feature = "deflate")]
 
+#[path = "common/cases.rs"]
+mod cases;
 mod common;
 mod model;
 
+use cases::{cases, role};
 use common::{End, Seen, frame};
 use model::check::{assert_is_right, check};
 use model::script::{Choices, cut, rules, wire};
@@ -87,21 +90,6 @@ fn compare(role: Role, mut choices: Choices<'_>, way: u8, is_raw: bool) {
     let wire = if is_raw { choices.0.to_vec() } else { wire(&rules, &mut choices) };
     for way in [0, 1, way] {
         check(&rules, &wire, &cut(&wire, way), receive_buffer);
-    }
-}
-
-fn role() -> impl Strategy<Value = Role> {
-    prop_oneof![Just(Role::Client), Just(Role::Server)]
-}
-
-/// An interpreter takes a thousand times as long.
-const FEWER: u32 = if cfg!(miri) { 50 } else { 1 };
-
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases: cases.div_ceil(FEWER),
-        failure_persistence: None,
-        ..ProptestConfig::default()
     }
 }
 

@@ -1,11 +1,14 @@
 //! Any cut of a stream gives the same events, replies, error and state; so does reading in pieces.
 
+#[path = "common/cases.rs"]
+mod cases;
 mod common;
 #[path = "common/ways.rs"]
 mod ways;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use cases::{cases, role};
 use common::{End, Seen, Trace, frame};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -160,21 +163,6 @@ fn expected_events(script: &[Step]) -> Vec<Seen> {
         }
     }
     events
-}
-
-fn role() -> impl Strategy<Value = Role> {
-    prop_oneof![Just(Role::Client), Just(Role::Server)]
-}
-
-/// An interpreter takes a thousand times as long.
-const FEWER: u32 = if cfg!(miri) { 50 } else { 1 };
-
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases: cases.div_ceil(FEWER),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
 }
 
 proptest! {
