@@ -30,7 +30,7 @@ pub(crate) fn masking_key() -> Option<[u8; 4]> {
     })
 }
 
-const AT_A_TIME: usize = 256;
+const AT_A_TIME: usize = 1024;
 
 /// Keys that nobody has had, from the first on.
 struct Keys {
@@ -107,7 +107,8 @@ mod tests {
         fresh(|| {
             SOURCE.set(Some(counting));
             let drawn: HashSet<_> = (0..3 * AT_A_TIME).map(|_| masking_key().unwrap()).collect();
-            let all = (1..=3u32).flat_map(|request| (0..256).map(move |i| request << 16 | i));
+            let all = (1..=3u32)
+                .flat_map(|request| (0..AT_A_TIME).map(move |i| request << 16 | i as u32));
             assert_eq!(drawn, all.map(u32::to_be_bytes).collect());
             assert_eq!(GIVEN.get(), 3);
             assert_eq!(nonce().unwrap(), *b"\0\x04\0\0\0\x04\0\x01\0\x04\0\x02\0\x04\0\x03");
@@ -123,7 +124,8 @@ mod tests {
             }
             SOURCE.set(Some(counting));
             let drawn = (0..AT_A_TIME).map(|_| masking_key().unwrap());
-            assert!(drawn.map(u32::from_be_bytes).eq((0..256).rev().map(|i| 1 << 16 | i)));
+            let given = (0..AT_A_TIME).rev().map(|i| 1 << 16 | i as u32);
+            assert!(drawn.map(u32::from_be_bytes).eq(given));
             SOURCE.set(Some(failing));
             assert_eq!(masking_key(), None, "those that were given are not given again");
         });
@@ -160,6 +162,10 @@ mod tests {
 
     impl blocking::Stream for Memory {}
     impl blocking::Stream for &mut Memory {}
+
+    /// The first masking key of a connection: the first request was for the nonce, and keys are given
+    /// from the last on.
+    const LAST: u32 = 2 << 16 | (AT_A_TIME as u32 - 1);
 
     /// The key that the first 16 bytes of `counting` are.
     const KEY: &str = "AAEAAAABAAEAAQACAAEAAw==";
@@ -218,8 +224,7 @@ mod tests {
             ws.send_text("a").unwrap();
             let sent = &ws.stream().written[asked.len()..];
             assert_eq!((sent[0], sent[7]), (0x8a, 0x81), "the pong that was due, the message");
-            // The first request was for the nonce; keys are given from the last on.
-            assert_eq!(keys(sent), [2 << 16 | 255, 2 << 16 | 254]);
+            assert_eq!(keys(sent), [LAST, LAST - 1]);
         });
     }
 
@@ -263,7 +268,7 @@ mod tests {
             let mut sent = vec![];
             theirs.read_to_end(&mut sent).await.unwrap();
             assert_eq!((sent[0], sent[7]), (0x8a, 0x81), "the pong that was due, the message");
-            assert_eq!(keys(&sent), [2 << 16 | 255, 2 << 16 | 254]);
+            assert_eq!(keys(&sent), [LAST, LAST - 1]);
         }
         fresh(|| {
             let runtime = ::tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -36,6 +36,8 @@ pub struct ReceiveBuffer {
     missing: usize,
     /// Whether messages are inflated into the gap.
     is_inflating: bool,
+    /// How much may be put into the spare place, since it was lent.
+    room: usize,
     /// Whether the last read took all the room there was.
     was_filled: bool,
     capacity: usize,
@@ -61,6 +63,7 @@ impl ReceiveBuffer {
             unparsed: 0..0,
             missing: 0,
             is_inflating: false,
+            room: 0,
             was_filled: false,
             capacity: capacity.max(Self::MIN_CAPACITY),
             received: 0,
@@ -73,20 +76,16 @@ impl ReceiveBuffer {
             let start = if self.is_inflating { self.gap_end(0) } else { self.before_line(0) };
             (self.kept, self.unparsed) = (start..start, start..start);
         }
-        // Below a quarter of the capacity reads get too small to be worth a system call.
-        let worth = self.capacity.div_ceil(4);
-        if self.storage.len() - self.unparsed.end < self.large().map_or(worth, |n| n.min(worth)) {
+        // A large message is read up to the end of its frame: what follows begins anew, at the front, and
+        // is never moved. Below a quarter of the capacity reads get too small to be worth a system call.
+        let large = self.large();
+        let enough = large.unwrap_or(usize::MAX).min(self.capacity.div_ceil(4));
+        if self.storage.len() - self.unparsed.end < enough {
             self.make_room();
         }
-        let room = self.room();
-        &mut self.storage[self.unparsed.end..][..room]
-    }
-
-    /// How much may be read at once. A large message is read up to the end of its frame: what follows
-    /// begins anew, at the front, and is never moved.
-    fn room(&self) -> usize {
-        let most = self.large().map_or(self.capacity, |missing| missing.min(Self::READ));
-        most.min(self.storage.len() - self.unparsed.end)
+        let most = large.map_or(self.capacity, |missing| missing.min(Self::READ));
+        self.room = most.min(self.storage.len() - self.unparsed.end);
+        &mut self.storage[self.unparsed.end..][..self.room]
     }
 
     /// What the frame under way still lacks, if its message takes up the whole buffer or more.
@@ -99,11 +98,10 @@ impl ReceiveBuffer {
     ///
     /// # Panics
     ///
-    /// If `n` is larger than the spare place is.
+    /// If `n` is larger than the spare place was when it was lent.
     pub fn filled(&mut self, n: usize) {
-        let room = self.room();
-        assert!(n <= room, "more was filled than there is room for");
-        self.was_filled = n == room;
+        self.room = self.room.checked_sub(n).expect("more was filled than there was room for");
+        self.was_filled = self.room == 0;
         self.unparsed.end += n;
         self.received += n as u64;
     }
@@ -142,6 +140,7 @@ impl ReceiveBuffer {
     pub fn release(&mut self) {
         if self.is_empty() {
             self.storage = Vec::new();
+            self.room = 0;
             (self.kept, self.unparsed) = (0..0, 0..0);
         }
     }
@@ -293,6 +292,7 @@ impl ReceiveBuffer {
     /// Moves what is kept to the front, and what is unparsed behind it or behind the gap, in a storage
     /// of `size` bytes, which is not smaller than it was.
     fn lay_out(&mut self, size: usize) {
+        self.room = 0; // the spare place is another one now
         if self.storage.is_empty() {
             self.storage = vec![0; size]; // which the allocator has at hand
         } else if size > self.storage.len() {
@@ -428,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "more was filled than there is room for")]
+    #[should_panic(expected = "more was filled than there was room for")]
     fn a_reader_that_lies_is_found_out() {
         let mut rx = ReceiveBuffer::with_capacity(512);
         let room = rx.spare().len();
