@@ -54,15 +54,27 @@ fn taking_part(candidates: &[Candidate]) -> impl Iterator<Item = Candidate> {
 
 /// How long to measure.
 struct Effort {
+    /// How many processes of a server take part: what lies where in its memory makes a difference
+    /// of a third for large messages, and does not change while it runs.
+    processes: usize,
+    /// For each process.
     rounds: usize,
     warm_up: Duration,
     turn: Duration,
 }
 
-const FULL: Effort =
-    Effort { rounds: 5, warm_up: Duration::from_millis(40), turn: Duration::from_millis(200) };
-const QUICK: Effort =
-    Effort { rounds: 3, warm_up: Duration::from_millis(30), turn: Duration::from_millis(150) };
+const FULL: Effort = Effort {
+    processes: 3,
+    rounds: 3,
+    warm_up: Duration::from_millis(40),
+    turn: Duration::from_millis(200),
+};
+const QUICK: Effort = Effort {
+    processes: 1,
+    rounds: 3,
+    warm_up: Duration::from_millis(30),
+    turn: Duration::from_millis(150),
+};
 
 /// One kind of traffic.
 struct Work {
@@ -124,14 +136,23 @@ impl Work {
     }
 
     fn run(&self, effort: &Effort, results: &mut Results) {
-        let candidates = taking_part(self.candidates());
-        let mut runs: Vec<_> = candidates.map(|candidate| Run::start(self, candidate)).collect();
-        for round in 0..effort.rounds {
-            let mut raw = None;
+        let mut runs: Vec<_> = taking_part(self.candidates()).map(Run::new).collect();
+        for _ in 0..effort.processes {
             for run in &mut runs {
-                run.turn(self, effort, round, &mut raw);
+                run.start(self);
+            }
+            for _ in 0..effort.rounds {
+                let mut raw = None;
+                for run in &mut runs {
+                    run.turn(self, effort, &mut raw);
+                }
+                // The first is what the others are held against; of them it is another's turn.
+                if let [_, others @ ..] = &mut runs[..] {
+                    others.rotate_left(others.len().min(1));
+                }
             }
         }
+        runs.sort_by_key(|run| run.candidate);
         for run in &runs {
             self.report(run, results);
         }
@@ -164,16 +185,19 @@ impl Work {
         let note = run.candidate.note(self.mode_of(run.candidate));
         for figure in Figure::ALL.into_iter().filter(|&figure| self.has(figure)) {
             let (table, unit) = (self.table(figure), figure.unit());
-            let row = match &run.state {
-                Err(why) => Row::failed(&table, self.name, candidate, unit, why),
-                Ok(_) => {
+            let row = match &run.failure {
+                Some(why) => Row::failed(&table, self.name, candidate, unit, why),
+                None => {
                     let values = run.samples.iter().map(|sample| figure.of(sample)).collect();
                     let [low, median, high] = quartiles(values);
                     Row::new(&table, self.name, candidate, median, unit).spread(low, high)
                 }
             };
-            let is_failed = run.state.is_err();
-            results.add(if is_failed || figure != Figure::Cpu { row } else { row.note(note) });
+            results.add(if run.failure.is_some() || figure != Figure::Cpu {
+                row
+            } else {
+                row.note(note)
+            });
         }
     }
 
@@ -191,8 +215,9 @@ impl Work {
 /// A candidate at one kind of work.
 struct Run {
     candidate: Candidate,
+    serving: Option<(Server, Load)>,
     /// Why it is out, if it is.
-    state: Result<(Server, Load), String>,
+    failure: Option<String>,
     samples: Vec<Sample>,
 }
 
@@ -208,22 +233,33 @@ struct Sample {
 }
 
 impl Run {
-    fn start(work: &Work, candidate: Candidate) -> Self {
+    fn new(candidate: Candidate) -> Self {
+        Self { candidate, serving: None, failure: None, samples: Vec::new() }
+    }
+
+    /// Starts a process of its server, in the place of another.
+    fn start(&mut self, work: &Work) {
+        self.serving = None;
         let start = || {
-            let server = Server::start(candidate, work.mode_of(candidate), work.tls)?;
-            let script = match candidate {
+            let server = Server::start(self.candidate, work.mode_of(self.candidate), work.tls)?;
+            let script = match self.candidate {
                 Candidate::Raw => Script::plain(work.payload, work.window),
                 _ => Script::masked(work.payload, work.window),
             };
             let load = Load::connect(&server, work.connections, script)?;
             Ok((server, load))
         };
-        Self { candidate, state: start(), samples: Vec::new() }
+        if self.failure.is_none() {
+            match start() {
+                Ok(serving) => self.serving = Some(serving),
+                Err::<_, String>(why) => self.failure = Some(why),
+            }
+        }
     }
 
-    /// A turn of this round; `raw` is the first candidate's time.
-    fn turn(&mut self, work: &Work, effort: &Effort, round: usize, raw: &mut Option<f64>) {
-        let Ok((server, load)) = &mut self.state else { return };
+    /// A turn of a round; `raw` is the first candidate's time in it.
+    fn turn(&mut self, work: &Work, effort: &Effort, raw: &mut Option<f64>) {
+        let Some((server, load)) = &mut self.serving else { return };
         let mut measure = || {
             load.drive(work, effort.warm_up)?;
             let before = server.cpu();
@@ -235,7 +271,11 @@ impl Run {
                 sample.percent_of_raw = 100.0 * sample.cpu_ns / *raw.get_or_insert(sample.cpu_ns);
                 self.samples.push(sample);
             }
-            Err::<_, String>(why) => self.state = Err(format!("failed in round {round}: {why}")),
+            Err::<_, String>(why) => {
+                let turns = self.samples.len();
+                self.failure = Some(format!("failed after {turns} turns: {why}"));
+                self.serving = None;
+            }
         }
     }
 }

@@ -32,7 +32,7 @@ use super::tls;
 use hub::{Hub, Member};
 
 /// Who is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Candidate {
     Raw,
     Sotong,

@@ -17,7 +17,7 @@ pub const RECEIVING: Receiving = Receiving {
 
 pub const SENDING: Sending = Sending {
     name: "sotong",
-    note: "the core; keys of the operating system, 256 at a time as in the adapters",
+    note: "the core; keys of the operating system, 1,024 at a time as in the adapters",
     make: |wire, role, payload| Some(Box::new(End::new(wire, role, payload))),
 };
 
@@ -147,13 +147,13 @@ fn config() -> Config {
 /// As the adapters draw them.
 fn masking_key() -> Option<[u8; 4]> {
     thread_local! {
-        static KEYS: RefCell<Keys> = const { RefCell::new(Keys { fresh: [[0; 4]; 256], left: 0 }) };
+        static KEYS: RefCell<Keys> = const { RefCell::new(Keys { fresh: [[0; 4]; 1024], left: 0 }) };
     }
     KEYS.with_borrow_mut(|keys| keys.next().map_err(told).ok())
 }
 
 struct Keys {
-    fresh: [[u8; 4]; 256],
+    fresh: [[u8; 4]; 1024],
     left: usize,
 }
 
