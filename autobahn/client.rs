@@ -41,7 +41,7 @@ async fn echo(host: &str, target: &str) -> Result<Option<String>> {
     let stream = tokio::net::TcpStream::connect(host).await?;
     stream.set_nodelay(true)?;
     let request = Request { host, target, ..Request::default() };
-    let (mut ws, _) = asynchronous::connect(stream, &request, &config()).await?;
+    let (mut ws, _) = asynchronous::connect_over(stream, &request, &config()).await?;
     let mut last = None;
     while let Some((event, mut reply)) = ws.recv_reply().await? {
         match event {
@@ -59,7 +59,7 @@ async fn echo(host: &str, target: &str) -> Result<Option<String>> {
 fn echo_blocking(host: &str, target: &str) -> Result<Option<String>> {
     let stream = TcpStream::connect(host)?;
     let request = Request { host, target, ..Request::default() };
-    let (mut ws, _) = blocking::connect(stream, &request, config())?;
+    let (mut ws, _) = blocking::connect_over(stream, &request, config())?;
     let mut last = None;
     while let Some((event, mut reply)) = ws.recv_reply()? {
         match event {

@@ -63,7 +63,7 @@ async fn talk(options: &Options) -> sotong::Result<()> {
         headers: &headers,
         ..Request::default()
     };
-    let (mut ws, response) = sotong::tokio::connect(stream, &request, &options.config).await?;
+    let (mut ws, response) = sotong::tokio::connect_over(stream, &request, &options.config).await?;
     let subprotocol = response.subprotocol().map(|name| format!(", subprotocol {name}"));
     let compression = if ws.agreed().deflate.is_some() { ", compression" } else { "" };
     eprintln!("connected{}{compression}", subprotocol.unwrap_or_default());

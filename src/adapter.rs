@@ -11,6 +11,8 @@ use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::close::CloseCode;
 use crate::config::Config;
 use crate::connection::{Connection, Incoming};
+#[cfg(feature = "dial")]
+use crate::dial::InvalidUri;
 use crate::error::{ProtocolError, SendError, TimedOut};
 use crate::handshake::{HandshakeError, client, server};
 
@@ -38,6 +40,9 @@ pub enum Error {
     Refused(Box<client::Response>),
     /// A deadline passed.
     TimedOut(TimedOut),
+    /// What was to be dialed is no WebSocket URI.
+    #[cfg(feature = "dial")]
+    Uri(InvalidUri),
 }
 
 /// A result with the adapters' [`Error`].
@@ -91,6 +96,8 @@ impl fmt::Display for Error {
                 write!(f, "the server refused with status {}", response.status())
             }
             Self::TimedOut(error) => error.fmt(f),
+            #[cfg(feature = "dial")]
+            Self::Uri(error) => error.fmt(f),
         }
     }
 }

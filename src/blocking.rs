@@ -27,10 +27,16 @@
 //! [`Stream`]. Over others ([`Plain`]) they are looked at whenever a read or a write returns.
 //! Streams that never block, as in an event loop, are better served by the core.
 
+#[cfg(feature = "dial")]
+mod dial;
 mod handshake;
+#[cfg(feature = "dial")]
+mod maybe_tls;
 mod reader;
 mod split;
 mod stream;
+#[cfg(feature = "rustls")]
+mod tls;
 mod writer;
 
 pub use crate::adapter::Parts;
@@ -38,10 +44,16 @@ use crate::adapter::{Error, Result};
 use crate::close::CloseFrame;
 use crate::connection::{Agreed, Chunk, Connection, Event, Payload, Prepared, State};
 use crate::error::SendError;
-pub use handshake::{Upgrade, accept, connect};
+#[cfg(feature = "dial")]
+pub use dial::connect;
+pub use handshake::{Upgrade, accept, connect_over};
+#[cfg(feature = "dial")]
+pub use maybe_tls::MaybeTls;
 use reader::{Clock, Link, Reader};
 pub use split::{Receiver, Sender};
 pub use stream::{Plain, Stream, TryClone};
+#[cfg(feature = "rustls")]
+pub use tls::TlsStream;
 use writer::Writer;
 
 /// A WebSocket connection over a stream.

@@ -7,12 +7,14 @@
 pub mod client;
 mod head;
 pub mod server;
+#[cfg(feature = "dial")]
+pub(crate) mod tunnel;
 
 use core::fmt;
 
 use alloc::string::String;
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
+pub(crate) use base64::engine::general_purpose::STANDARD as BASE64;
 use sha1::{Digest, Sha1};
 
 use crate::buffer::SendBuffer;
@@ -245,7 +247,7 @@ fn is_field_value(text: &str) -> bool {
 /// Whether `target` is a path with an optional query, in visible ASCII and without a fragment.
 ///
 /// A second slash at its front would be read as the start of an authority by whoever resolves it.
-fn is_origin_form(target: &str) -> bool {
+pub(crate) fn is_origin_form(target: &str) -> bool {
     target.starts_with('/') && !target.starts_with("//") && is_visible_without_fragment(target)
 }
 
@@ -254,7 +256,7 @@ fn is_visible_without_fragment(target: &str) -> bool {
 }
 
 /// Whether `host` is `uri-host [ ":" port ]` (RFC 3986, section 3.2) and not empty.
-fn is_host(host: impl AsRef<[u8]>) -> bool {
+pub(crate) fn is_host(host: impl AsRef<[u8]>) -> bool {
     let host = host.as_ref();
     is_name(host) || core::str::from_utf8(host).is_ok_and(|host| split_host(host).is_some())
 }

@@ -105,6 +105,8 @@ mod utf8;
 
 #[cfg(feature = "std")]
 pub mod blocking;
+#[cfg(feature = "dial")]
+pub mod dial;
 pub mod handshake;
 #[cfg(feature = "tokio")]
 pub mod tokio;

@@ -39,7 +39,11 @@
 //! Set `TCP_NODELAY` on sockets: a small frame that waits for the acknowledgement of the one before
 //! is late by 40 ms and more.
 
+#[cfg(feature = "dial")]
+mod dial;
 mod handshake;
+#[cfg(feature = "dial")]
+mod maybe_tls;
 mod pool;
 mod reader;
 mod split;
@@ -59,7 +63,11 @@ use crate::adapter::Result;
 use crate::close::CloseFrame;
 use crate::connection::{Agreed, Chunk, Connection, Event, Payload, Prepared, State};
 use crate::error::SendError;
-pub use handshake::{Upgrade, accept, connect};
+#[cfg(feature = "dial")]
+pub use dial::connect;
+pub use handshake::{Upgrade, accept, connect_over};
+#[cfg(feature = "dial")]
+pub use maybe_tls::MaybeTls;
 use pool::Pooled;
 use reader::{Link, Reader, Recv};
 pub use split::{Receiver, Sender};

@@ -199,13 +199,13 @@ mod tests {
             let request = client::Request::default();
             SOURCE.set(Some(failing));
             let mut io = Memory::default();
-            assert!(is_without_key(blocking::connect(&mut io, &request, Config::default())));
+            assert!(is_without_key(blocking::connect_over(&mut io, &request, Config::default())));
             assert_eq!(io.written, b"");
 
             SOURCE.set(Some(counting));
             let reads = vec![acceptance(), b"\x89\x01?".into(), b"\x81\x01!".into()];
             let io = Memory { reads, ..Memory::default() };
-            let (mut ws, _) = blocking::connect(io, &request, Config::default()).unwrap();
+            let (mut ws, _) = blocking::connect_over(io, &request, Config::default()).unwrap();
             let asked = ws.stream().written.clone();
             let line = format!("\r\nSec-WebSocket-Key: {KEY}\r\n");
             assert!(asked.windows(line.len()).any(|part| part == line.as_bytes()));
@@ -237,7 +237,7 @@ mod tests {
             let request = client::Request::default();
             let (ours, mut theirs) = duplex(1 << 20);
             SOURCE.set(Some(failing));
-            let refused = crate::tokio::connect(ours, &request, Config::default()).await;
+            let refused = crate::tokio::connect_over(ours, &request, Config::default()).await;
             assert!(is_without_key(refused));
             let mut written = vec![];
             theirs.read_to_end(&mut written).await.unwrap();
@@ -247,7 +247,7 @@ mod tests {
             let (ours, mut theirs) = duplex(1 << 20);
             theirs.write_all(&[&acceptance()[..], b"\x89\x01?\x81\x01!"].concat()).await.unwrap();
             let (mut ws, _) =
-                crate::tokio::connect(ours, &request, Config::default()).await.unwrap();
+                crate::tokio::connect_over(ours, &request, Config::default()).await.unwrap();
             let mut asked = [0; 1000];
             let n = theirs.read(&mut asked).await.unwrap();
             let line = format!("\r\nSec-WebSocket-Key: {KEY}\r\n");

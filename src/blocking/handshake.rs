@@ -34,16 +34,27 @@ pub fn accept<S: Stream>(io: S, config: impl Into<Arc<Config>>) -> Result<WebSoc
 /// [`Error::Refused`] with the server's answer; the server broke a rule; the stream failed; it took
 /// too long; [`SendError::NoMaskingKey`](crate::SendError::NoMaskingKey) without randomness for the
 /// nonce, and then nothing was sent.
-pub fn connect<S: Stream>(
+pub fn connect_over<S: Stream>(
     io: S,
     request: &client::Request<'_>,
     config: impl Into<Arc<Config>>,
 ) -> Result<(WebSocket<S>, client::Response)> {
     let config = config.into();
+    let deadline = from_now(config.timeouts.handshake);
+    open(io, request, config, deadline)
+}
+
+/// Asks for a WebSocket, and has until the deadline.
+pub(super) fn open<S: Stream>(
+    io: S,
+    request: &client::Request<'_>,
+    config: Arc<Config>,
+    deadline: Option<Instant>,
+) -> Result<(WebSocket<S>, client::Response)> {
     let mut tx = SendBuffer::new();
     let mut handshake =
         client::Handshake::start(request, Arc::clone(&config), nonce()?, masking_key, &mut tx)?;
-    let mut opening = Opening::start(io, &config)?;
+    let mut opening = Opening::start(io, &config, deadline)?;
     opening.write(&mut tx)?;
     let outcome = loop {
         if let Some(outcome) = handshake.receive(&mut opening.rx)? {
@@ -79,7 +90,7 @@ impl<S: Stream> Upgrade<S> {
     /// with 408.
     pub fn receive(io: S, config: impl Into<Arc<Config>>) -> Result<Self> {
         let config = config.into();
-        let mut opening = Opening::start(io, &config)?;
+        let mut opening = Opening::start(io, &config, from_now(config.timeouts.handshake))?;
         match opening.read_request(&config) {
             Ok(request) => Ok(Self { opening, request, config }),
             Err(error) => {
@@ -112,7 +123,7 @@ impl<S: Stream> Upgrade<S> {
         let mut tx = SendBuffer::new();
         match self.request.accept(response, Arc::clone(&self.config), &mut tx) {
             Ok(connection) => {
-                self.opening.deadline_from_now(self.config.timeouts.handshake);
+                self.opening.deadline = from_now(self.config.timeouts.handshake);
                 self.opening.write(&mut tx)?;
                 Ok(self.opening.finish(connection, tx))
             }
@@ -141,24 +152,17 @@ impl<S: Stream> Upgrade<S> {
 
 /// A stream on its way to a connection, and the time by which it must be one.
 #[derive(Debug)]
-struct Opening<S> {
-    io: S,
-    rx: ReceiveBuffer,
+pub(super) struct Opening<S> {
+    pub(super) io: S,
+    pub(super) rx: ReceiveBuffer,
     clock: Clock,
     deadline: Option<Instant>,
 }
 
 impl<S: Stream> Opening<S> {
-    fn start(mut io: S, config: &Config) -> Result<Self> {
+    pub(super) fn start(mut io: S, config: &Config, deadline: Option<Instant>) -> Result<Self> {
         let ticks = io.prepare(tick(&config.timeouts))?;
-        let rx = head_buffer(config);
-        let mut opening = Self { io, rx, clock: Clock::new(ticks), deadline: None };
-        opening.deadline_from_now(config.timeouts.handshake);
-        Ok(opening)
-    }
-
-    fn deadline_from_now(&mut self, timeout: Option<Duration>) {
-        self.deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        Ok(Self { io, rx: head_buffer(config), clock: Clock::new(ticks), deadline })
     }
 
     fn read_request(&mut self, config: &Config) -> Result<Request> {
@@ -173,7 +177,7 @@ impl<S: Stream> Opening<S> {
         }
     }
 
-    fn read(&mut self) -> Result<usize> {
+    pub(super) fn read(&mut self) -> Result<usize> {
         loop {
             let read = self.io.read(self.rx.spare());
             if let Some(n) = self.clock.pause(read)? {
@@ -185,7 +189,22 @@ impl<S: Stream> Opening<S> {
         }
     }
 
-    fn write(&mut self, tx: &mut SendBuffer) -> Result<()> {
+    /// Does it again as long as the stream pauses and there is time.
+    #[cfg(feature = "socks")]
+    pub(super) fn retry<T>(
+        &mut self,
+        mut work: impl FnMut(&mut S) -> std::io::Result<T>,
+    ) -> Result<T> {
+        loop {
+            let done = work(&mut self.io);
+            if let Some(done) = self.clock.pause(done)? {
+                return Ok(done);
+            }
+            self.check_deadline()?;
+        }
+    }
+
+    pub(super) fn write(&mut self, tx: &mut SendBuffer) -> Result<()> {
         while !tx.is_empty() {
             let written = write_some(&mut self.io, &mut tx.transmit());
             self.clock.pause(written)?;
@@ -197,7 +216,7 @@ impl<S: Stream> Opening<S> {
         Ok(())
     }
 
-    fn check_deadline(&self) -> Result<()> {
+    pub(super) fn check_deadline(&self) -> Result<()> {
         match self.deadline {
             Some(deadline) if deadline <= Instant::now() => Err(TimedOut::Handshake.into()),
             _ => Ok(()),
@@ -207,9 +226,9 @@ impl<S: Stream> Opening<S> {
     /// Writes an answer and reads on until the client has seen it: what is left unread would reset
     /// the stream and take the answer with it.
     fn last_words(mut self, mut tx: SendBuffer, config: &Config) -> Result<()> {
-        self.deadline_from_now(config.timeouts.handshake);
+        self.deadline = from_now(config.timeouts.handshake);
         self.write(&mut tx)?;
-        self.deadline_from_now(config.timeouts.close);
+        self.deadline = from_now(config.timeouts.close);
         let mut has_shut_down = false;
         let mut scratch = [0; 1024];
         while self.clock.shut_down(&mut self.io, &mut has_shut_down) {
@@ -225,6 +244,10 @@ impl<S: Stream> Opening<S> {
     fn finish(self, connection: crate::Connection, tx: SendBuffer) -> WebSocket<S> {
         WebSocket::assemble(Parts { io: self.io, connection, rx: self.rx, tx }, self.clock.ticks)
     }
+}
+
+pub(super) fn from_now(timeout: Option<Duration>) -> Option<Instant> {
+    timeout.and_then(|timeout| Instant::now().checked_add(timeout))
 }
 
 /// How often to look at the deadlines: a quarter of the shortest, a second at most.

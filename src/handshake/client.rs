@@ -94,9 +94,9 @@ pub enum Outcome {
 /// A server's answer.
 #[derive(Clone, Debug)]
 pub struct Response {
-    status: u16,
-    headers: Headers,
-    body: Vec<u8>,
+    pub(super) status: u16,
+    pub(super) headers: Headers,
+    pub(super) body: Vec<u8>,
 }
 
 impl Response {
@@ -292,8 +292,8 @@ impl Handshake {
 
 /// What was seen of a response.
 #[derive(Default)]
-struct Parsed {
-    status: u16,
+pub(super) struct Parsed {
+    pub(super) status: u16,
     is_http_11: bool,
     upgrades: usize,
     is_websocket: bool,
@@ -301,7 +301,7 @@ struct Parsed {
     body: bool,
 }
 
-fn parse<'b>(head: &'b [u8], fields: &mut [Field<'b>]) -> Option<Parsed> {
+pub(super) fn parse<'b>(head: &'b [u8], fields: &mut [Field<'b>]) -> Option<Parsed> {
     let mut response = httparse::Response::new(&mut []);
     let parser = httparse::ParserConfig::default();
     match parser.parse_response_with_uninit_headers(&mut response, head, fields) {

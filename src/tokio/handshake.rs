@@ -55,7 +55,7 @@ where
 /// # Cancel safety
 ///
 /// None: the stream is lost with the future.
-pub async fn connect<S>(
+pub async fn connect_over<S>(
     mut io: S,
     request: &client::Request<'_>,
     config: impl Into<Arc<Config>>,
@@ -202,11 +202,14 @@ async fn within<T>(limit: Option<Duration>, work: impl Future<Output = Result<T>
     }
 }
 
-async fn read<S: AsyncRead + Unpin>(io: &mut S, rx: &mut Pooled<ReceiveBuffer>) -> Result<usize> {
+pub(super) async fn read<S: AsyncRead + Unpin>(
+    io: &mut S,
+    rx: &mut Pooled<ReceiveBuffer>,
+) -> Result<usize> {
     Ok(poll_fn(|cx| rx.poll_read(|buf| Pin::new(&mut *io).poll_read(cx, buf))).await?)
 }
 
-async fn write<S: AsyncWrite + Unpin>(io: &mut S, tx: &mut SendBuffer) -> Result<()> {
+pub(super) async fn write<S: AsyncWrite + Unpin>(io: &mut S, tx: &mut SendBuffer) -> Result<()> {
     poll_fn(|cx| {
         ready!(poll_write(io, tx.transmit(), cx))?;
         uninterrupted(|| Pin::new(&mut *io).poll_flush(cx)).map_err(Into::into)

@@ -89,7 +89,7 @@ impl Ours {
     ) -> Result<()> {
         let mut ws = match self.role {
             Role::Server => blocking::accept(stream, config)?,
-            Role::Client => blocking::connect(stream, &Request::default(), config)?.0,
+            Role::Client => blocking::connect_over(stream, &Request::default(), config)?.0,
         };
         *since = Instant::now();
         match self.doing {
@@ -116,7 +116,9 @@ impl Ours {
         let stream = nonblocking(stream);
         let mut ws = match self.role {
             Role::Server => asynchronous::accept(stream, config).await?,
-            Role::Client => asynchronous::connect(stream, &Request::default(), config).await?.0,
+            Role::Client => {
+                asynchronous::connect_over(stream, &Request::default(), config).await?.0
+            }
         };
         *since = Instant::now();
         match self.doing {

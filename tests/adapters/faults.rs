@@ -83,7 +83,9 @@ impl Scenario {
         match (self.opens, self.role) {
             (false, _) => blocking::WebSocket::from_parts(parts(io, self.connection())),
             (true, Role::Server) => blocking::accept(io, &self.config),
-            (true, Role::Client) => Ok(blocking::connect(io, &Request::default(), &self.config)?.0),
+            (true, Role::Client) => {
+                Ok(blocking::connect_over(io, &Request::default(), &self.config)?.0)
+            }
         }
     }
 
@@ -93,7 +95,7 @@ impl Scenario {
             (false, _) => Ok(asynchronous::WebSocket::from_parts(parts(io, self.connection()))),
             (true, Role::Server) => asynchronous::accept(io, &self.config).await,
             (true, Role::Client) => {
-                Ok(asynchronous::connect(io, &Request::default(), &self.config).await?.0)
+                Ok(asynchronous::connect_over(io, &Request::default(), &self.config).await?.0)
             }
         }
     }

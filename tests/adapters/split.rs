@@ -35,7 +35,7 @@ fn both_directions_are_full_at_the_same_time_from_two_threads() {
     });
     let request = Request { host: &address.to_string(), ..Request::default() };
     let stream = TcpStream::connect(address).unwrap();
-    let (ws, _) = blocking::connect(stream, &request, Config::default()).unwrap();
+    let (ws, _) = blocking::connect_over(stream, &request, Config::default()).unwrap();
     exercise(ws, LOAD);
     server.join().unwrap();
 }
@@ -87,8 +87,9 @@ fn both_directions_are_full_at_the_same_time_from_two_tasks() {
                 let ws = asynchronous::accept(far, &Config::default()).await.unwrap();
                 exercise_async(ws, load).await;
             });
-            let (ws, _) =
-                asynchronous::connect(near, &Request::default(), &Config::default()).await.unwrap();
+            let (ws, _) = asynchronous::connect_over(near, &Request::default(), &Config::default())
+                .await
+                .unwrap();
             exercise_async(ws, load).await;
             server.await.unwrap();
         }

@@ -128,9 +128,10 @@ fn both_adapters_hand_a_refusal_back() {
         error => panic!("{error:?}"),
     };
     let request = client::Request::default();
-    check(blocking::connect(Scripted::new([answer]), &request, config()).unwrap_err());
+    check(blocking::connect_over(Scripted::new([answer]), &request, config()).unwrap_err());
     check(
-        block_on(asynchronous::connect(Scripted::new([answer]), &request, &config())).unwrap_err(),
+        block_on(asynchronous::connect_over(Scripted::new([answer]), &request, &config()))
+            .unwrap_err(),
     );
 }
 

@@ -135,7 +135,7 @@ impl Ending {
 
     fn end(self, stream: TcpStream, configs: &Configs) -> Result<()> {
         let request = Request { host: "a", target: self.target(), ..Request::default() };
-        let (mut ws, _) = blocking::connect(stream, &request, self.config(configs))?;
+        let (mut ws, _) = blocking::connect_over(stream, &request, self.config(configs))?;
         match self {
             Self::ServerCloses => while ws.recv()?.is_some() {},
             Self::ClientClosesInHalves => {
@@ -160,7 +160,8 @@ impl Ending {
 
     async fn end_async(self, stream: tokio::net::TcpStream, configs: &Configs) -> Result<()> {
         let request = Request { host: "a", target: self.target(), ..Request::default() };
-        let (mut ws, _) = asynchronous::connect(stream, &request, self.config(configs)).await?;
+        let (mut ws, _) =
+            asynchronous::connect_over(stream, &request, self.config(configs)).await?;
         match self {
             Self::ServerCloses => while ws.recv().await?.is_some() {},
             Self::ClientClosesInHalves => {

@@ -89,7 +89,7 @@ async fn serve_async(
 
 /// Receives all that a server has for this client, and closes.
 fn listen(stream: TcpStream, config: &Config, i: usize) {
-    let (mut ws, _) = blocking::connect(stream, &Request::default(), config).unwrap();
+    let (mut ws, _) = blocking::connect_over(stream, &Request::default(), config).unwrap();
     let (news, own) = (news(), own(i));
     for n in PROGRAMME {
         assert_eq!(ws.recv().unwrap(), Some(Event::Text(&news[n])), "client {i}");

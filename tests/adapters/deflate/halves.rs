@@ -29,7 +29,7 @@ fn run(adapter: Adapter, role: Role, stream: TcpStream, config: &Config) {
             exercise(blocking::accept(stream, config).unwrap(), LOAD);
         }
         (Adapter::Blocking, Role::Client) => {
-            exercise(blocking::connect(stream, &request, config).unwrap().0, LOAD);
+            exercise(blocking::connect_over(stream, &request, config).unwrap().0, LOAD);
         }
         (Adapter::Tokio, _) => {
             let builder = &mut tokio::runtime::Builder::new_multi_thread();
@@ -39,7 +39,7 @@ fn run(adapter: Adapter, role: Role, stream: TcpStream, config: &Config) {
                 let ws = match role {
                     Role::Server => asynchronous::accept(stream, config).await.unwrap(),
                     Role::Client => {
-                        asynchronous::connect(stream, &request, config).await.unwrap().0
+                        asynchronous::connect_over(stream, &request, config).await.unwrap().0
                     }
                 };
                 exercise_async(ws, LOAD).await;

@@ -65,7 +65,7 @@ fn talk(adapter: Adapter, stream: TcpStream, config: &Config, letters: &[Letter]
     let request = Request::default();
     match adapter {
         Adapter::Blocking => {
-            let (mut ws, _) = blocking::connect(stream, &request, config).unwrap();
+            let (mut ws, _) = blocking::connect_over(stream, &request, config).unwrap();
             for letter in letters {
                 ws.send_message(letter.payload()).unwrap();
                 letter.check(ws.recv().unwrap());
@@ -76,7 +76,7 @@ fn talk(adapter: Adapter, stream: TcpStream, config: &Config, letters: &[Letter]
         Adapter::Tokio => block_on(async {
             let stream = nonblocking(stream);
             stream.set_nodelay(true).unwrap();
-            let (mut ws, _) = asynchronous::connect(stream, &request, config).await.unwrap();
+            let (mut ws, _) = asynchronous::connect_over(stream, &request, config).await.unwrap();
             for letter in letters {
                 ws.send_message(letter.payload()).await.unwrap();
                 letter.check(ws.recv().await.unwrap());

@@ -1,0 +1,157 @@
+//! From a URI to a connection: names, addresses, proxies, TLS, redirects (feature `dial`).
+//!
+//! [`tokio::connect`](crate::tokio::connect) and [`blocking::connect`](crate::blocking::connect) take
+//! a URI, or a [`Dialer`] that says more:
+//!
+//! ```no_run
+//! # #[cfg(feature = "tokio")]
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use sotong::dial::{Dialer, Proxy};
+//!
+//! let (mut ws, _response) = sotong::tokio::connect("ws://example.com/chat").await?;
+//! ws.send_text("안녕").await?;
+//!
+//! let dialer = Dialer::new("ws://example.com/chat")?
+//!     .header("Authorization", "Bearer 7ax2")
+//!     .subprotocol("chat.v2")
+//!     .proxy(Proxy::new("http://proxy.test:3128")?)
+//!     .redirects(3);
+//! let (mut ws, _response) = sotong::tokio::connect(&dialer).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Every [failure](DialError) says at which [`Stage`] it came. All stages are under one deadline,
+//! [`Timeouts::handshake`](crate::Timeouts::handshake). `wss://` needs the feature `rustls`.
+
+mod error;
+mod hop;
+mod proxy;
+#[cfg(feature = "socks")]
+pub(crate) mod socks;
+#[cfg(feature = "rustls")]
+mod tls;
+mod uri;
+
+use std::string::{String, ToString};
+use std::sync::Arc;
+use std::vec::Vec;
+
+use crate::config::Config;
+
+pub use error::{DialError, Stage};
+pub(crate) use hop::{Hop, interleave};
+pub(crate) use proxy::Kind;
+pub use proxy::Proxy;
+pub use uri::InvalidUri;
+pub(crate) use uri::{Authority, Uri, User};
+
+/// Whom to connect to, and how. It can be used again, as after a connection was lost.
+#[derive(Clone, Debug)]
+pub struct Dialer {
+    uri: Uri,
+    pub(crate) config: Arc<Config>,
+    origin: Option<String>,
+    subprotocols: Vec<String>,
+    headers: Vec<(String, String)>,
+    proxy: Option<Proxy>,
+    redirects: usize,
+    #[cfg(feature = "rustls")]
+    tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+impl Dialer {
+    /// For `ws://host:port/path?query`, or `wss://` with the feature `rustls`.
+    ///
+    /// A user and a password before the host are sent as Basic credentials.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidUri`].
+    pub fn new(uri: &str) -> Result<Self, InvalidUri> {
+        Ok(Self {
+            uri: Uri::parse(uri)?,
+            config: Arc::default(),
+            origin: None,
+            subprotocols: Vec::new(),
+            headers: Vec::new(),
+            proxy: None,
+            redirects: 0,
+            #[cfg(feature = "rustls")]
+            tls: None,
+        })
+    }
+
+    /// Limits, timeouts and compression.
+    pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
+        self.config = config.into();
+        self
+    }
+
+    /// The Origin to tell, as browsers do.
+    pub fn origin(mut self, origin: &str) -> Self {
+        self.origin = Some(origin.to_string());
+        self
+    }
+
+    /// Offers a subprotocol; those that come first are wanted most.
+    pub fn subprotocol(mut self, name: &str) -> Self {
+        self.subprotocols.push(name.to_string());
+        self
+    }
+
+    /// A further header field, as credentials. It is told to the origin of the URI alone, wherever a
+    /// redirect leads.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_string(), value.to_string()));
+        self
+    }
+
+    /// Connects through a proxy.
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
+    /// Follows so many redirects, by default none. None leads from `wss` to `ws`.
+    pub fn redirects(mut self, at_most: usize) -> Self {
+        self.redirects = at_most;
+        self
+    }
+
+    /// How TLS is done: whom to trust, certificates of our own. By default the roots of Mozilla's
+    /// programme are trusted, or those of the platform with the feature `platform-roots`.
+    #[cfg(feature = "rustls")]
+    pub fn tls(mut self, config: Arc<rustls::ClientConfig>) -> Self {
+        self.tls = Some(config);
+        self
+    }
+}
+
+impl TryFrom<&str> for Dialer {
+    type Error = InvalidUri;
+
+    fn try_from(uri: &str) -> Result<Self, InvalidUri> {
+        Self::new(uri)
+    }
+}
+
+impl TryFrom<&String> for Dialer {
+    type Error = InvalidUri;
+
+    fn try_from(uri: &String) -> Result<Self, InvalidUri> {
+        Self::new(uri)
+    }
+}
+
+impl From<&Self> for Dialer {
+    fn from(dialer: &Self) -> Self {
+        dialer.clone()
+    }
+}
+
+/// What `wss` comes to without the feature `rustls`.
+#[cfg(not(feature = "rustls"))]
+pub(crate) fn no_tls() -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::Unsupported, "`wss` needs the feature `rustls`")
+}

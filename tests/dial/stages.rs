@@ -1,0 +1,127 @@
+//! Every stage at which dialing can fail says so, in time.
+
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
+use sotong::dial::{DialError, Dialer, InvalidUri, Stage};
+use sotong::handshake::HandshakeError;
+use sotong::{Error, TimedOut, blocking, tokio as asynchronous};
+
+use crate::servers::{answering, echo, silent};
+use crate::{ADAPTERS, Adapter, block_on, patient};
+
+#[test]
+fn a_uri_will_do_in_place_of_a_dialer() {
+    let (server, requests) = echo();
+    let uri = format!("ws://{server}/채팅");
+    blocking::connect(&*uri).unwrap().0.close(None).unwrap();
+    block_on(async {
+        asynchronous::connect(&uri).await.unwrap().0.close(None).await.unwrap();
+    });
+    for _ in ADAPTERS {
+        assert_eq!(requests.recv().unwrap()[0], "GET /%EC%B1%84%ED%8C%85");
+    }
+}
+
+#[test]
+fn what_is_no_uri_fails_at_the_first_stage() {
+    let check = |error: DialError| {
+        assert_eq!(error.stage(), Stage::Uri);
+        assert!(matches!(error.error(), Error::Uri(InvalidUri::Scheme)), "{error:?}");
+        assert_eq!(error.to_string(), "reading the URI: a URI of another scheme");
+    };
+    check(blocking::connect("http://a/").unwrap_err());
+    check(block_on(async { asynchronous::connect("http://a/").await.unwrap_err() }));
+}
+
+#[test]
+fn a_name_that_nobody_has_is_told() {
+    for adapter in ADAPTERS {
+        let error = adapter.fail(&Dialer::new("ws://name.invalid/").unwrap());
+        assert_eq!(error.stage(), Stage::Resolve, "{error}");
+        assert!(matches!(error.error(), Error::Io(_)), "{error:?}");
+    }
+}
+
+#[test]
+fn a_port_that_nobody_listens_at_is_told() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for adapter in ADAPTERS {
+        let error = adapter.fail(&Dialer::new(&format!("ws://localhost:{port}/")).unwrap());
+        assert_eq!(error.stage(), Stage::Connect, "{error}");
+        let refused = std::io::ErrorKind::ConnectionRefused;
+        assert!(matches!(error.error(), Error::Io(error) if error.kind() == refused), "{error:?}");
+    }
+}
+
+/// A listener that answers no more attempts to connect, since its backlog is full.
+fn deaf() -> (Socket, Vec<TcpStream>, u16) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
+    socket.bind(&any.into()).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let mut waiting = vec![];
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
+        waiting.push(stream);
+    }
+    (socket, waiting, address.port())
+}
+
+#[test]
+fn whoever_does_not_answer_at_all_is_waited_for_until_the_deadline() {
+    let (_listener, _waiting, port) = deaf();
+    for adapter in ADAPTERS {
+        let dialer = Dialer::new(&format!("ws://127.0.0.1:{port}/")).unwrap().config(patient(400));
+        let start = Instant::now();
+        let error = adapter.fail(&dialer);
+        assert_eq!(error.stage(), Stage::Connect, "{error}");
+        assert!(matches!(error.error(), Error::TimedOut(TimedOut::Handshake)), "{error:?}");
+        assert!((300..3000).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+    }
+}
+
+/// `localhost` has addresses of both families as a rule; only one of them is listened at.
+#[test]
+fn all_addresses_are_tried() {
+    for (bind, adapter) in
+        ["127.0.0.1:0", "[::1]:0"].iter().flat_map(|&bind| ADAPTERS.map(|adapter| (bind, adapter)))
+    {
+        let Ok(listener) = TcpListener::bind(bind) else { continue }; // no such family here
+        let port = listener.local_addr().unwrap().port();
+        let addresses: Vec<_> =
+            std::net::ToSocketAddrs::to_socket_addrs(&("localhost", port)).unwrap().collect();
+        if !addresses.contains(&listener.local_addr().unwrap()) {
+            continue;
+        }
+        std::thread::spawn(move || {
+            let (tell, _told) = std::sync::mpsc::channel();
+            crate::servers::serve_echo(listener.accept().unwrap().0, &tell);
+        });
+        adapter.echo(&Dialer::new(&format!("ws://localhost:{port}/")).unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn an_opening_handshake_that_fails_says_why() {
+    let fail = |adapter: Adapter, server, millis| {
+        let dialer = Dialer::new(&format!("ws://{server}/")).unwrap().config(patient(millis));
+        let error = adapter.fail(&dialer);
+        assert_eq!(error.stage(), Stage::Handshake, "{error}");
+        error
+    };
+    for adapter in ADAPTERS {
+        let refused =
+            fail(adapter, answering("HTTP/1.1 401 \r\nContent-Length: 2\r\n\r\nno"), 5000);
+        let refusal = refused.refusal().unwrap();
+        assert_eq!((refusal.status(), refusal.body()), (401, &b"no"[..]));
+
+        let strange = fail(adapter, answering("SSH-2.0\r\n\r\n"), 5000);
+        let malformed = matches!(strange.error(), Error::Handshake(HandshakeError::Malformed));
+        assert!(malformed, "{strange:?}");
+
+        let late = fail(adapter, silent(), 200);
+        assert!(matches!(late.error(), Error::TimedOut(TimedOut::Handshake)), "{late:?}");
+    }
+}

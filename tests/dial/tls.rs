@@ -1,0 +1,171 @@
+//! `wss://`.
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use sotong::blocking::{self, TlsStream};
+use sotong::dial::{Dialer, Proxy, Stage};
+use sotong::{Config, Error, Event, TimedOut, tokio as asynchronous};
+
+use crate::servers::{listen, read_head, serve_echo, silent, splice};
+use crate::{ADAPTERS, GREETING, block_on, patient};
+
+/// Settings of a server that is `localhost`, and of clients that trust it.
+pub fn settings() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["localhost".into()]).unwrap();
+    let provider = Arc::new(default_provider());
+    let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
+    let server = ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(cert.der().clone()).unwrap();
+    let client = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    (Arc::new(server), Arc::new(client))
+}
+
+fn echo(config: &Arc<ServerConfig>) -> (SocketAddr, Receiver<Vec<String>>) {
+    let (tell, told) = channel();
+    let config = config.clone();
+    let serve = move |stream| {
+        let tls = TlsStream::server(stream, config.clone()).unwrap();
+        serve_echo(tls, &tell);
+    };
+    (listen(serve), told)
+}
+
+#[test]
+fn a_server_that_is_trusted_is_talked_to() {
+    let (server, client) = settings();
+    for adapter in ADAPTERS {
+        let (address, requests) = echo(&server);
+        let port = address.port();
+        let dialer = Dialer::new(&format!("wss://localhost:{port}/")).unwrap().tls(client.clone());
+        adapter.echo(&dialer).unwrap();
+        let host = format!("Host: localhost:{port}");
+        assert!(requests.recv().unwrap().contains(&host));
+    }
+}
+
+#[test]
+fn nobody_is_trusted_without_a_reason_and_nothing_panics_without_a_provider() {
+    let (server, client) = settings();
+    for adapter in ADAPTERS {
+        let port = echo(&server).0.port();
+        let unknown = adapter.fail(&Dialer::new(&format!("wss://localhost:{port}/")).unwrap());
+        assert_eq!(unknown.stage(), Stage::Tls, "{unknown}");
+        let other = Dialer::new(&format!("wss://127.0.0.1:{port}/")).unwrap().tls(client.clone());
+        let other = adapter.fail(&other);
+        assert_eq!(other.stage(), Stage::Tls, "{other}");
+        assert!(matches!(other.error(), Error::Io(_)), "{other:?}");
+    }
+}
+
+#[test]
+fn tls_goes_through_a_proxy_and_never_back_to_plain() {
+    let (server, client) = settings();
+    for adapter in ADAPTERS {
+        let (address, _requests) = echo(&server);
+        let proxy = listen(move |mut stream: TcpStream| {
+            read_head(&mut stream);
+            std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 \r\n\r\n").unwrap();
+            splice(stream, TcpStream::connect(address).unwrap());
+        });
+        let dialer = Dialer::new("wss://localhost/").unwrap().tls(client.clone());
+        adapter.echo(&dialer.proxy(Proxy::new(&format!("http://{proxy}")).unwrap())).unwrap();
+
+        let (tls, plain) = (server.clone(), echo(&server).0);
+        let downgrading = listen(move |stream| {
+            let tls = TlsStream::server(stream, tls.clone()).unwrap();
+            let upgrade = blocking::Upgrade::receive(tls, Config::default()).unwrap();
+            upgrade.reject(302, &[("Location", &format!("http://{plain}/"))], b"").unwrap();
+        });
+        let dialer = Dialer::new(&format!("wss://localhost:{}/", downgrading.port())).unwrap();
+        let error = adapter.fail(&dialer.tls(client.clone()).redirects(5));
+        assert_eq!(error.stage(), Stage::Redirect);
+    }
+}
+
+#[test]
+fn a_server_that_speaks_no_tls_is_found_out_in_time() {
+    let (_, client) = settings();
+    for adapter in ADAPTERS {
+        let dialer = |server: SocketAddr| {
+            let uri = format!("wss://localhost:{}/", server.port());
+            Dialer::new(&uri).unwrap().tls(client.clone()).config(patient(300))
+        };
+        let silent = adapter.fail(&dialer(silent()));
+        assert_eq!(silent.stage(), Stage::Tls);
+        assert!(matches!(silent.error(), Error::TimedOut(TimedOut::Handshake)), "{silent:?}");
+        let plain = listen(|mut stream| {
+            std::io::Read::read(&mut stream, &mut [0; 100]).unwrap();
+            std::io::Write::write_all(&mut stream, b"HTTP/1.1 400 \r\n\r\n").unwrap();
+        });
+        let plain = adapter.fail(&dialer(plain));
+        assert_eq!(plain.stage(), Stage::Tls);
+        assert!(matches!(plain.error(), Error::Io(_)), "{plain:?}");
+    }
+}
+
+/// Both halves at work at the same time, in both directions, until much more has gone through than
+/// sockets hold.
+#[test]
+fn halves_work_over_tls_from_two_threads() {
+    const MESSAGES: usize = 100;
+    let message = GREETING.repeat(3_000); // 33 KB
+    let (server, client) = settings();
+    let (address, _requests) = echo(&server);
+    let dialer = Dialer::new(&format!("wss://localhost:{}/", address.port())).unwrap().tls(client);
+
+    let (ws, _) = blocking::connect(&dialer).unwrap();
+    let (mut receiver, sender) = ws.split().unwrap();
+    let sender = Arc::new(Mutex::new(sender));
+    let sending = thread::spawn({
+        let (sender, message) = (sender.clone(), message.clone());
+        move || {
+            for _ in 0..MESSAGES {
+                sender.lock().unwrap().send_text(&message).unwrap();
+            }
+        }
+    });
+    for _ in 0..MESSAGES {
+        assert_eq!(receiver.recv().unwrap(), Some(Event::Text(&message)));
+    }
+    sending.join().unwrap();
+    sender.lock().unwrap().send_close(None).unwrap();
+    assert_eq!(receiver.recv().unwrap(), Some(Event::Close(None)));
+    assert_eq!(receiver.recv().unwrap(), None);
+
+    block_on(async {
+        let (ws, _) = asynchronous::connect(&dialer).await.unwrap();
+        let (mut receiver, mut sender) = ws.split();
+        let sending = async {
+            for _ in 0..MESSAGES {
+                sender.send_text(&message).await.unwrap();
+            }
+            sender.send_close(None).await.unwrap();
+        };
+        let receiving = async {
+            for _ in 0..MESSAGES {
+                assert_eq!(receiver.recv().await.unwrap(), Some(Event::Text(&message)));
+            }
+            assert_eq!(receiver.recv().await.unwrap(), Some(Event::Close(None)));
+            assert_eq!(receiver.recv().await.unwrap(), None);
+        };
+        tokio::join!(sending, receiving);
+    });
+}
