@@ -27,6 +27,7 @@
 mod error;
 mod hop;
 mod proxy;
+mod reconnect;
 #[cfg(feature = "socks")]
 pub(crate) mod socks;
 #[cfg(feature = "rustls")]
@@ -43,6 +44,7 @@ pub use error::{DialError, Stage};
 pub(crate) use hop::{Hop, interleave};
 pub(crate) use proxy::Kind;
 pub use proxy::Proxy;
+pub use reconnect::Reconnect;
 pub use uri::InvalidUri;
 pub(crate) use uri::{Authority, Uri, User};
 

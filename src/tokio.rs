@@ -41,6 +41,7 @@
 
 #[cfg(feature = "dial")]
 mod dial;
+mod drain;
 mod handshake;
 #[cfg(feature = "dial")]
 mod maybe_tls;
@@ -65,6 +66,7 @@ use crate::connection::{Agreed, Chunk, Connection, Event, Payload, Prepared, Sta
 use crate::error::SendError;
 #[cfg(feature = "dial")]
 pub use dial::connect;
+pub use drain::{Drain, Drained, Guest};
 pub use handshake::{Upgrade, accept, connect_over};
 #[cfg(feature = "dial")]
 pub use maybe_tls::MaybeTls;

@@ -59,6 +59,18 @@ impl Reader {
         }
     }
 
+    /// Lends what [`poll_advance`](Self::poll_advance) has found.
+    pub(super) async fn lend<'r, L: Link>(
+        &'r mut self,
+        link: &'r mut L,
+    ) -> Result<Option<Event<'r>>> {
+        let Self { incoming, rx, timer, .. } = self;
+        match incoming.lend(rx.get()) {
+            Ok(event) => Ok(event),
+            Err(error) => Err(Fail { error, incoming, timer, link }.await),
+        }
+    }
+
     /// Ready with whether there is something to lend; `false` once the connection is closed.
     #[inline(never)]
     pub(super) fn poll_advance<L: Link, const IN_PIECES: bool>(

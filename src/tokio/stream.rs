@@ -57,7 +57,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     /// are still under way are dropped.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let Halves { reader, writer } = &mut *self.get_mut().halves;
-        writer.queue_close()?;
+        writer.queue_close(None)?;
         while ready!(reader.poll_message(writer, cx)?).is_some() {}
         Poll::Ready(Ok(()))
     }
@@ -82,7 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for Sender<S> {
     /// Sends a Close frame; the receiver waits for the peer's.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.get_mut().with_writer(cx, |writer, cx| {
-            writer.queue_close()?;
+            writer.queue_close(None)?;
             writer.poll_flush(cx)
         })
     }
@@ -123,10 +123,12 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Ok(())
     }
 
-    fn queue_close(&mut self) -> Result<()> {
-        match self.queue(&Message::Close(None)) {
-            Err(Error::Send(SendError::Closing)) => Ok(()),
-            queued => queued,
+    /// Queues a Close frame, unless one was sent or the connection is over.
+    pub(super) fn queue_close(&mut self, frame: Option<CloseFrame<'_>>) -> Result<()> {
+        let Self { outgoing, tx, .. } = self;
+        match outgoing.close(frame, tx.get()).map(Transmit::queue) {
+            Ok(()) | Err(SendError::Closing) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 }

@@ -7,6 +7,7 @@ mod dead_peers;
 mod deadlines;
 #[cfg(feature = "deflate")]
 mod deflate;
+mod drain;
 #[cfg(unix)]
 mod ends;
 mod faults;

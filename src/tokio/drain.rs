@@ -1,0 +1,176 @@
+//! To leave in an orderly way: a server that goes down tells all its clients and waits for them.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use ::tokio::io::{AsyncRead, AsyncWrite};
+use ::tokio::sync::watch;
+use ::tokio::time::timeout;
+
+use super::{Halves, WebSocket};
+use crate::adapter::Result;
+use crate::close::CloseCode;
+use crate::connection::Event;
+use crate::error::TimedOut;
+
+/// Brings all connections of a server to an end.
+///
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// use std::time::Duration;
+/// use sotong::Config;
+/// use sotong::tokio::Drain;
+///
+/// let drain = Drain::new();
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+/// let until_asked_to = tokio::signal::ctrl_c();
+/// tokio::pin!(until_asked_to);
+/// loop {
+///     let (stream, _) = tokio::select! {
+///         accepted = listener.accept() => accepted?,
+///         _ = &mut until_asked_to => break,
+///     };
+///     let mut guest = drain.guest();
+///     tokio::spawn(async move {
+///         let mut ws = sotong::tokio::accept(stream, Config::default()).await?;
+///         while let Some(event) = guest.recv(&mut ws).await? {
+///             println!("{event:?}");
+///         }
+///         Ok::<_, sotong::Error>(())
+///     });
+/// }
+/// drop(listener); // nobody else is let in
+/// let drained = drain.drain(Duration::from_secs(10)).await;
+/// println!("{} closed, {} cut", drained.closed, drained.cut);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Drain {
+    stage: watch::Sender<Stage>,
+}
+
+/// How far draining has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Serving,
+    Leaving,
+    Cut,
+}
+
+/// How it ended for those who were there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drained {
+    /// Those who were gone in time.
+    pub closed: usize,
+    /// Those who were not: their connections end without a closing handshake.
+    pub cut: usize,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drain {
+    /// For a server without connections.
+    pub fn new() -> Self {
+        Self { stage: watch::Sender::new(Stage::Serving) }
+    }
+
+    /// For a connection that is to be waited for, from now until the guest is dropped. One that comes
+    /// late is told at once.
+    pub fn guest(&self) -> Guest {
+        Guest { stage: self.stage.subscribe(), has_left: false }
+    }
+
+    /// Tells all guests, waits until they are gone, or for the time given, and cuts the others.
+    ///
+    /// # Cancel safety
+    ///
+    /// Guests stay told; call it again to wait for them.
+    pub async fn drain(&self, within: Duration) -> Drained {
+        let present = self.stage.receiver_count();
+        self.stage.send_replace(Stage::Leaving);
+        let cut = match timeout(within, self.stage.closed()).await {
+            Ok(()) => 0,
+            Err(_) => self.stage.receiver_count(),
+        };
+        self.stage.send_replace(Stage::Cut);
+        Drained { closed: present.saturating_sub(cut), cut }
+    }
+}
+
+/// A connection, as a [`Drain`] knows it.
+#[derive(Debug)]
+pub struct Guest {
+    stage: watch::Receiver<Stage>,
+    /// Whether the connection was told to close.
+    has_left: bool,
+}
+
+impl Guest {
+    /// As [`WebSocket::recv`]. Once the server is to go down it sends a Close frame with 1001; what is
+    /// still under way comes, and then `None`.
+    ///
+    /// # Errors
+    ///
+    /// As there, and [`TimedOut::Close`] for a connection that is cut.
+    ///
+    /// # Cancel safety
+    ///
+    /// As there.
+    pub async fn recv<'w, S>(&mut self, ws: &'w mut WebSocket<S>) -> Result<Option<Event<'w>>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Self { stage, has_left } = self;
+        let Halves { reader, writer } = &mut *ws.halves;
+        let has_event = loop {
+            let next = if *has_left { Stage::Cut } else { Stage::Leaving };
+            let mut told = pin!(wait(stage, next));
+            let advanced = poll_fn(|cx| match reader.poll_advance::<_, false>(writer, cx) {
+                Poll::Ready(advanced) => Poll::Ready(Some(advanced)),
+                Poll::Pending => told.as_mut().poll(cx).map(|()| None),
+            });
+            match advanced.await {
+                Some(advanced) => break advanced?,
+                None if *has_left => return Err(TimedOut::Close.into()),
+                None => {
+                    *has_left = true;
+                    writer.queue_close(Some(CloseCode::GOING_AWAY.into()))?;
+                }
+            }
+        };
+        if has_event { reader.lend(writer).await } else { Ok(None) }
+    }
+
+    /// Waits until the server is to go down; for those who do more than to receive, as in halves.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub async fn leaving(&mut self) {
+        wait(&mut self.stage, Stage::Leaving).await;
+    }
+
+    /// Waits until this connection is to end at once.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub async fn cut(&mut self) {
+        wait(&mut self.stage, Stage::Cut).await;
+    }
+}
+
+/// Waits for a stage; without a [`Drain`] it never comes.
+async fn wait(stage: &mut watch::Receiver<Stage>, wanted: Stage) {
+    if stage.wait_for(|stage| *stage >= wanted).await.is_err() {
+        std::future::pending().await
+    }
+}
