@@ -12,7 +12,7 @@ use crate::close::CloseCode;
 use crate::config::Config;
 use crate::connection::{Connection, Incoming};
 #[cfg(feature = "dial")]
-use crate::dial::InvalidUri;
+use crate::dial::uri::InvalidUri;
 use crate::error::{ProtocolError, SendError, TimedOut};
 use crate::handshake::{HandshakeError, client, server};
 

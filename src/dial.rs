@@ -32,7 +32,7 @@ mod reconnect;
 pub(crate) mod socks;
 #[cfg(feature = "rustls")]
 mod tls;
-mod uri;
+pub(crate) mod uri;
 
 use std::string::{String, ToString};
 use std::sync::Arc;
@@ -41,7 +41,7 @@ use std::vec::Vec;
 use crate::config::Config;
 
 pub use error::{DialError, Stage};
-pub(crate) use hop::{Hop, interleave};
+pub(crate) use hop::{Hop, interleave, is_open};
 pub(crate) use proxy::Kind;
 pub use proxy::Proxy;
 pub use reconnect::Reconnect;

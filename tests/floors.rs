@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The floors, the lowest first. A module that is not named stands where its parent does.
-const FLOORS: [&[&str]; 8] = [
+const FLOORS: [&[&str]; 9] = [
     &["mask", "utf8", "error", "extension", "origin"],
     &["close", "frame", "deflate"],
     &["config", "buffer"],
@@ -18,7 +18,8 @@ const FLOORS: [&[&str]; 8] = [
     ],
     &["connection"],
     &["handshake"],
-    &["adapter", "message", "blocking", "tokio"],
+    &["dial::uri"],
+    &["adapter", "message", "dial", "blocking", "tokio"],
 ];
 
 fn floor(module: &str) -> Option<usize> {

@@ -13,7 +13,7 @@ use super::handshake::{Opening, from_now, open};
 use super::{MaybeTls, WebSocket};
 use crate::adapter::{Error, Result};
 use crate::buffer::SendBuffer;
-use crate::dial::{DialError, Dialer, Hop, Kind, Stage, interleave};
+use crate::dial::{DialError, Dialer, Hop, Kind, Stage, interleave, is_open};
 use crate::error::TimedOut;
 use crate::handshake::HandshakeError;
 use crate::handshake::client::Response;
@@ -141,7 +141,7 @@ fn pass(tcp: TcpStream, kind: Kind, hop: &Hop<'_>, deadline: Deadline) -> Result
             let mut tx = SendBuffer::new();
             let mut tunnel = hop.start_tunnel(&mut tx);
             opening.write(&mut tx)?;
-            while !tunnel.receive(&mut opening.rx)? {
+            while !is_open(tunnel.receive(&mut opening.rx)?)? {
                 if opening.read()? == 0 {
                     return Err(HandshakeError::UnexpectedEof.into());
                 }

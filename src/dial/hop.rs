@@ -16,7 +16,7 @@ use crate::adapter::{Error, Result};
 use crate::buffer::SendBuffer;
 use crate::config::Config;
 use crate::handshake::client::{Request, Response};
-use crate::handshake::tunnel::Tunnel;
+use crate::handshake::tunnel::{Answer, Tunnel};
 
 /// A server that is asked.
 #[derive(Debug)]
@@ -108,6 +108,15 @@ impl<'d> Hop<'d> {
             }
             _ => Err(Error::Refused(refusal)),
         }
+    }
+}
+
+/// Whether a proxy has opened the way.
+pub(crate) fn is_open(answer: Option<Answer>) -> Result<bool> {
+    match answer {
+        None => Ok(false),
+        Some(Answer::Open) => Ok(true),
+        Some(Answer::Refused(response)) => Err(Error::Refused(response.into())),
     }
 }
 

@@ -1,12 +1,10 @@
 //! CONNECT: a proxy is asked for a way to a server (RFC 9110, section 9.3.6).
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::client::{Response, parse};
 use super::head::{HeadSearch, Headers};
 use super::{HandshakeError, push_all, push_headers};
-use crate::adapter::{Error, Result};
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::config::Limits;
 
@@ -35,31 +33,39 @@ impl Tunnel {
         Self { search: HeadSearch::new(limits), interim: 0, max: limits.head }
     }
 
-    /// Whether the way is open; `false` if there is more to come.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] with the proxy's answer; what came is no answer.
-    pub(crate) fn receive(&mut self, rx: &mut ReceiveBuffer) -> Result<bool> {
+    /// The proxy's answer, once it is here. Interim ones are passed over.
+    pub(crate) fn receive(
+        &mut self,
+        rx: &mut ReceiveBuffer,
+    ) -> Result<Option<Answer>, HandshakeError> {
         while let Some((parsed, len)) = self.search.read(rx, parse)? {
             let headers = Headers::keep(&rx.unparsed()[..len]);
             rx.skip(len);
             match parsed.status {
                 100..=199 => self.interim += len,
                 // What is behind it would be the server's, and no server speaks before its client does.
-                200..=299 if !rx.is_empty() => return Err(HandshakeError::UnexpectedBody.into()),
-                200..=299 => return Ok(true),
+                200..=299 if !rx.is_empty() => return Err(HandshakeError::UnexpectedBody),
+                200..=299 => return Ok(Some(Answer::Open)),
                 status => {
                     let response = Response { status, headers, body: Vec::new() };
-                    return Err(Error::Refused(Box::new(response)));
+                    return Ok(Some(Answer::Refused(response)));
                 }
             }
             if self.interim > self.max {
-                return Err(HandshakeError::HeadTooLarge.into());
+                return Err(HandshakeError::HeadTooLarge);
             }
         }
-        Ok(false)
+        Ok(None)
     }
+}
+
+/// What a proxy says.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// From now on the stream leads to the server.
+    Open,
+    /// It does not.
+    Refused(Response),
 }
 
 #[cfg(test)]
@@ -68,7 +74,7 @@ mod tests {
     use std::format;
 
     /// How many bytes of the answer it takes to know, and what then is known.
-    fn ask(answer: &[u8]) -> (usize, Result<bool>) {
+    fn ask(answer: &[u8]) -> (usize, Result<Option<Answer>, HandshakeError>) {
         let (limits, mut tx) = (Limits::default(), SendBuffer::new());
         let mut tunnel = Tunnel::start("[::1]:443", Some("Basic eA=="), &limits, &mut tx);
         assert_eq!(
@@ -79,15 +85,11 @@ mod tests {
         for (i, byte) in answer.iter().enumerate() {
             assert_eq!(rx.extend(&[*byte]), 1);
             match tunnel.receive(&mut rx) {
-                Ok(false) => {}
+                Ok(None) => {}
                 done => return (i + 1, done),
             }
         }
-        (answer.len(), Ok(false))
-    }
-
-    fn failed_by(result: Result<bool>, expected: HandshakeError) -> bool {
-        matches!(result, Err(Error::Handshake(error)) if error == expected)
+        (answer.len(), Ok(None))
     }
 
     #[test]
@@ -95,29 +97,30 @@ mod tests {
         for status in [200, 204, 299] {
             // "A server MUST NOT send any Transfer-Encoding or Content-Length" and a client ignores them.
             let answer = format!("HTTP/1.0 {status} \r\nContent-Length: 5\r\n\r\n");
-            let (len, is_open) = ask(answer.as_bytes());
-            assert_eq!((len, is_open.unwrap()), (answer.len(), true));
+            let (len, answered) = ask(answer.as_bytes());
+            assert_eq!(len, answer.len());
+            assert!(matches!(answered, Ok(Some(Answer::Open))), "{answered:?}");
         }
-        let (_, refused) = ask(b"HTTP/1.1 100 \r\n\r\nHTTP/1.1 407 \r\nA: b\r\n\r\n");
-        let Err(Error::Refused(answer)) = refused else { panic!("{refused:?}") };
-        assert_eq!((answer.status(), answer.headers().text("a")), (407, Some("b")));
+        let (_, answered) = ask(b"HTTP/1.1 100 \r\n\r\nHTTP/1.1 407 \r\nA: b\r\n\r\n");
+        let Ok(Some(Answer::Refused(refusal))) = answered else { panic!("{answered:?}") };
+        assert_eq!((refusal.status(), refusal.headers().text("a")), (407, Some("b")));
     }
 
     #[test]
     fn an_answer_that_is_none_is_refused() {
-        assert!(failed_by(ask(b"SSH-2.0-x\r\n\r\n").1, HandshakeError::Malformed));
+        assert_eq!(ask(b"SSH-2.0-x\r\n\r\n").1.unwrap_err(), HandshakeError::Malformed);
         let (limits, mut tx) = (Limits::default(), SendBuffer::new());
         let mut tunnel = Tunnel::start("a:1", None, &limits, &mut tx);
         let mut rx = ReceiveBuffer::with_capacity(limits.head);
         assert_eq!(rx.extend(b"HTTP/1.1 200 \r\n\r\nHello"), 22);
-        assert!(failed_by(tunnel.receive(&mut rx), HandshakeError::UnexpectedBody));
+        assert_eq!(tunnel.receive(&mut rx).unwrap_err(), HandshakeError::UnexpectedBody);
     }
 
     #[test]
     fn interim_answers_do_not_go_on_forever() {
         let endless = b"HTTP/1.1 103 \r\nLink: x\r\n\r\n".repeat(1000);
         let (len, answered) = ask(&endless);
-        assert!(failed_by(answered, HandshakeError::HeadTooLarge));
+        assert_eq!(answered.unwrap_err(), HandshakeError::HeadTooLarge);
         assert!(len < 20_000, "{len}");
     }
 }

@@ -23,7 +23,7 @@ use crate::adapter::{Error, Result, head_buffer};
 use crate::buffer::SendBuffer;
 #[cfg(feature = "socks")]
 use crate::dial::socks;
-use crate::dial::{DialError, Dialer, Hop, Kind, Stage, interleave};
+use crate::dial::{DialError, Dialer, Hop, Kind, Stage, interleave, is_open};
 use crate::error::TimedOut;
 use crate::handshake::HandshakeError;
 use crate::handshake::client::Response;
@@ -147,7 +147,7 @@ async fn pass(tcp: &mut TcpStream, kind: Kind, hop: &Hop<'_>) -> Result<()> {
             let mut tx = SendBuffer::new();
             let mut tunnel = hop.start_tunnel(&mut tx);
             write(tcp, &mut tx).await?;
-            while !tunnel.receive(rx.get())? {
+            while !is_open(tunnel.receive(rx.get())?)? {
                 if read(tcp, &mut rx).await? == 0 {
                     return Err(HandshakeError::UnexpectedEof.into());
                 }
