@@ -15,11 +15,12 @@ mod tokio_forms;
 mod wire;
 
 use std::pin::pin;
+use std::sync::Once;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use sotong::{Opcode, Timeouts};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, timeout};
 
 use crate::common::Seen;
@@ -32,12 +33,17 @@ use tokio_forms::Listening;
 
 /// See [`Scenario::new`].
 pub fn adapters(input: &[u8]) {
+    // The adapter counts its time from when it was first asked for: before any of these clocks began.
+    static EPOCH: Once = Once::new();
+    EPOCH.call_once(|| {
+        let silence = Scenario::new(&[0, 0, 0, 0, 0, 0x42, 0x55]);
+        let _the_time = runtime().block_on(silence.over_tokio(Listening::Patient, false));
+    });
     let scenario = Scenario::new(input);
     let fed = scenario.fed();
     let expected = scenario.over_core(scenario.timeouts.clone());
     scenario.assert_is_sound("the core", &expected, &fed);
-    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
-    let runtime = runtime.expect("it needs nothing of the system");
+    let runtime = runtime();
     for (listening, in_halves) in scenario.forms() {
         let trace =
             scenario.within_bounds(|| runtime.block_on(scenario.over_tokio(listening, in_halves)));
@@ -70,11 +76,19 @@ pub fn adapters(input: &[u8]) {
         for in_halves in [false, true] {
             let trace = scenario.within_bounds(|| scenario.over_blocking(in_halves, never()));
             scenario.assert_is_alike(&format!("blocking, halves: {in_halves}"), &trace, &patient);
+            // A receiver leaves its Close to the sender, who may be writing.
+            assert!(in_halves || trace.talk.had_closed == patient.talk.had_closed, "a late Close");
         }
     }
     if scenario.has_deadlines() {
         hasty::check(&scenario, &fed);
     }
+}
+
+/// A clock that moves only when there is nothing else to do.
+fn runtime() -> Runtime {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_time().start_paused(true).build().expect("it needs nothing of the system")
 }
 
 /// What was said and heard, what the peer has seen of it, and when.
@@ -140,7 +154,8 @@ impl Scenario {
             };
             if in_halves {
                 let (receiver, sender) = ws.split();
-                let mut ends = tokio_forms::Halves { receiver, sender, start, listening };
+                let io = io.clone();
+                let mut ends = tokio_forms::Halves { receiver, sender, io, start, listening };
                 converse(&mut ends, &self.app, &mut talk).await;
             } else {
                 let mut ends = tokio_forms::Whole { ws, start, listening };
@@ -161,7 +176,7 @@ impl Scenario {
                 };
                 if in_halves {
                     let (receiver, sender) = ws.split().expect("the stream has two handles");
-                    let mut ends = blocking_forms::Halves(receiver, sender);
+                    let mut ends = blocking_forms::Halves(receiver, sender, io.clone());
                     converse(&mut ends, &self.app, &mut talk).await;
                 } else {
                     converse(&mut blocking_forms::Whole(ws), &self.app, &mut talk).await;

@@ -11,8 +11,8 @@ use super::wire::Wire;
 /// A whole connection.
 pub struct Whole(pub WebSocket<Wire>);
 
-/// Its halves.
-pub struct Halves(pub Receiver<Wire>, pub Sender<Wire>);
+/// Its halves, and a handle of the wire.
+pub struct Halves(pub Receiver<Wire>, pub Sender<Wire>, pub Wire);
 
 impl Ends for Whole {
     async fn recv(
@@ -54,6 +54,10 @@ impl Ends for Whole {
         }
     }
 
+    fn has_closed(&self) -> bool {
+        self.0.stream().has_close()
+    }
+
     fn now(&self) -> Duration {
         Duration::ZERO
     }
@@ -61,7 +65,7 @@ impl Ends for Whole {
 
 impl Ends for Halves {
     async fn recv(&mut self, in_pieces: bool, _: bool, talk: &mut Talk) -> Result<Option<Heard>> {
-        let Self(receiver, _) = self;
+        let Self(receiver, ..) = self;
         Ok(match in_pieces {
             true => heard(receiver.recv_chunk()?, talk),
             false => heard_whole(receiver.recv()?, talk),
@@ -69,7 +73,7 @@ impl Ends for Halves {
     }
 
     async fn say(&mut self, say: &Say) -> Result<()> {
-        let Self(_, sender) = self;
+        let Self(_, sender, _) = self;
         match say {
             Say::Message { message, way } => match way {
                 Way::Send => sender.send_message(message.payload()),
@@ -84,6 +88,10 @@ impl Ends for Halves {
             Say::Flush => sender.flush(),
             Say::Close(close) => sender.send_close(close_frame(close)),
         }
+    }
+
+    fn has_closed(&self) -> bool {
+        self.2.has_close()
     }
 
     fn now(&self) -> Duration {

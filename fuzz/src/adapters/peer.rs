@@ -136,6 +136,11 @@ impl Peer {
         Ok(())
     }
 
+    /// Whether it has seen a Close frame.
+    pub fn has_close(&self) -> bool {
+        self.frames.has_close
+    }
+
     /// All frames that it has seen.
     pub fn written(&self) -> Vec<u8> {
         self.seen.iter().flat_map(|(_, bytes)| bytes).skip(self.frames.head).copied().collect()

@@ -235,15 +235,19 @@ impl Ends for Reference {
             (true, true) => {
                 // As much as can be written at once. What is due is not, as it comes after.
                 let mut transmit = self.tx.transmit();
-                while let Ok(n @ 1..) =
-                    self.peer.write(self.now, &transmit.slices().map(IoSlice::new))
-                {
+                while !transmit.is_empty() {
+                    let slices = transmit.slices().map(IoSlice::new);
+                    let Ok(n) = self.peer.write(self.now, &slices) else { break };
                     transmit.consume(n);
                 }
                 self.unflushed = true;
             }
         }
         Ok(())
+    }
+
+    fn has_closed(&self) -> bool {
+        self.peer.has_close()
     }
 
     fn now(&self) -> Duration {

@@ -118,6 +118,8 @@ pub fn turns(choices: &mut Choices<'_>) -> Vec<Turn> {
 pub struct Talk {
     pub events: Vec<(Duration, Seen)>,
     pub said: Vec<Said>,
+    /// Whether our Close had left when theirs was handed over: then everything may be dropped.
+    pub had_closed: Option<bool>,
     /// How it ended, if it did.
     pub outcome: Option<(Duration, String)>,
     /// Of a message that is received in pieces, what has come so far.
@@ -147,6 +149,12 @@ impl Talk {
             Event::Text(text) => Some(Payload::text(text)),
             Event::Binary(bytes) => Some(Payload::binary(bytes)),
             _ => None,
+        }
+    }
+
+    fn look_for_a_close(&mut self, ends: &impl Ends) {
+        if let Some((_, Seen::Close(_))) = self.events.last() {
+            self.had_closed = Some(ends.has_closed());
         }
     }
 
@@ -219,6 +227,9 @@ pub trait Ends {
     /// The time since it began.
     fn now(&self) -> Duration;
 
+    /// Whether the peer has seen our Close.
+    fn has_closed(&self) -> bool;
+
     /// Whether nothing comes after an error, not even that error.
     fn ends_with_nothing(&self) -> bool {
         false
@@ -240,6 +251,7 @@ pub async fn converse(ends: &mut impl Ends, app: &App, talk: &mut Talk) {
             Ok(Some(Heard::Event(seen))) => {
                 let echo = Say::echo(&seen).filter(|_| app.echoes);
                 talk.events.push((ends.now(), seen));
+                talk.look_for_a_close(ends);
                 if let Some(echo) = echo {
                     talk.begin(&echo, ends.now());
                     let said = ends.say(&echo).await;
@@ -250,6 +262,7 @@ pub async fn converse(ends: &mut impl Ends, app: &App, talk: &mut Talk) {
             }
             Ok(Some(heard)) => {
                 is_our_turn = matches!(heard, Heard::Done);
+                talk.look_for_a_close(ends);
                 continue;
             }
             Ok(None) => Ok(()),

@@ -27,6 +27,7 @@ pub struct Whole {
 pub struct Halves {
     pub receiver: Receiver<Wire>,
     pub sender: Sender<Wire>,
+    pub io: Wire,
     pub start: Instant,
     pub listening: Listening,
 }
@@ -105,6 +106,10 @@ impl Ends for Whole {
         }
     }
 
+    fn has_closed(&self) -> bool {
+        self.ws.stream().has_close()
+    }
+
     fn now(&self) -> Duration {
         self.start.elapsed()
     }
@@ -163,6 +168,10 @@ impl Ends for Halves {
             (_, Some(item)) if listening.is_by_items() => put(sender, item).await,
             _ => say_by_half(sender, say).await,
         }
+    }
+
+    fn has_closed(&self) -> bool {
+        self.io.has_close()
     }
 
     fn now(&self) -> Duration {

@@ -67,6 +67,11 @@ impl Wire {
         self.lock().peer.clone()
     }
 
+    /// Whether the peer has seen a Close frame.
+    pub fn has_close(&self) -> bool {
+        self.lock().peer.has_close()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().expect("no other thread has it")
     }

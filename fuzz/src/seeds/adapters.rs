@@ -111,6 +111,7 @@ const SEEDS: &[Seed] = &[
         manner: NEVER_ENDS | PROMPT,
         times: CLOSE,
         says: b"\x81\x03bye\x0e",
+        script: b"\x80\x81\x05Hello",
         ..PLAIN
     },
     Seed {
