@@ -1,5 +1,5 @@
-//! The blocking adapter keeps the time of the system, which no scenario can set; but a deadline of no
-//! time at all has passed whenever it is looked at. So whatever the peer does, it ends.
+//! The blocking adapter keeps the time of the system, which no scenario can set; but a deadline of
+//! no time at all has passed whenever it is looked at. So whatever the peer does, it ends.
 
 use std::time::Duration;
 
@@ -7,7 +7,6 @@ use sotong::Timeouts;
 
 use super::scenario::Scenario;
 use super::sound::Fed;
-use super::wire::CUT;
 
 pub fn check(scenario: &Scenario, fed: &Fed) {
     let at_once = |timeout: Option<Duration>| timeout.map(|_| Duration::ZERO);
@@ -23,7 +22,6 @@ pub fn check(scenario: &Scenario, fed: &Fed) {
         scenario.assert_is_sound(&what, &trace, fed);
         let Timeouts { keepalive, pong, close, send, .. } = &timeouts;
         let has_all = [keepalive, pong, close, send].into_iter().all(Option::is_some);
-        let is_cut = trace.outcome().is_some_and(|outcome| outcome.contains(CUT));
-        assert!(!is_cut || !has_all || !scenario.ticks(), "{what}: it waits for ever");
+        assert!(!trace.peer.is_cut || !has_all || !scenario.ticks(), "{what}: it waits for ever");
     }
 }

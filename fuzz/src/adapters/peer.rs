@@ -48,6 +48,8 @@ pub struct Peer {
     /// What it has seen, and when, the head of an opening handshake as well.
     pub seen: Vec<(Duration, Vec<u8>)>,
     pub is_shut_down: bool,
+    /// Whether it was waited for in vain, until somebody cut the wire.
+    pub is_cut: bool,
     frames: Frames,
     operations: usize,
 }
@@ -65,6 +67,7 @@ impl Peer {
             stalled: None,
             seen: vec![],
             is_shut_down: false,
+            is_cut: false,
             frames: Frames::default(),
             operations: 0,
         }
@@ -81,12 +84,8 @@ impl Peer {
     /// Reads what has come, and of that one arrival; nothing at the end of the stream.
     pub fn read(&mut self, now: Duration, buf: &mut [u8]) -> Result<usize, Later> {
         self.count(now);
+        let is_over = self.is_over();
         let Some((delay, bytes)) = self.arrivals.front_mut() else {
-            let is_over = match self.ends {
-                Ends::AtOnce => true,
-                Ends::AfterGoodbye => self.is_shut_down || self.frames.has_close,
-                Ends::Never => false,
-            };
             return if is_over { Ok(0) } else { Err(Later(None)) };
         };
         let due = self.came + *delay;
@@ -103,6 +102,15 @@ impl Peer {
             self.came = due;
         }
         Ok(n)
+    }
+
+    /// Whether it ends the stream behind all that it has to say.
+    pub fn is_over(&self) -> bool {
+        match self.ends {
+            Ends::AtOnce => true,
+            Ends::AfterGoodbye => self.is_shut_down || self.frames.has_close,
+            Ends::Never => false,
+        }
     }
 
     pub fn write(&mut self, now: Duration, bufs: &[IoSlice<'_>]) -> Result<usize, Later> {

@@ -39,7 +39,10 @@ impl Scenario {
         };
         let heard: usize = trace.events().into_iter().map(|seen| lens(seen) + NOTE).sum();
         let said: usize = spoken(&trace.talk).iter().map(|(seen, _)| lens(seen) + NOTE).sum();
-        let moved = self.wire.len() + heard + said + trace.peer.written().len();
+        let seen = trace.peer.written().len() + NOTE * trace.peer.seen.len();
+        // The script lies there piece by piece.
+        let script = self.wire.len() + NOTE * self.peer().arrivals.len();
+        let moved = script + heard + said + seen;
         let codec = self.rules.deflate.map_or(0, |_| CODEC);
         let most = HEAP + codec + 3 * self.receive_buffer() + 8 * moved;
         assert!(heap.peak <= most, "{heap:?}, {moved} bytes have moved");
@@ -66,7 +69,7 @@ impl Scenario {
         let may_be_cut = self.has_deadlines() || self.stalls_for_ever();
         assert!(left.is_empty() || may_be_cut, "{what}: half a frame was sent");
         let mut behind = frames.iter().skip_while(|(opcode, _)| *opcode != Opcode::Close).skip(1);
-        // "Unless it already received a Close frame" a ping is answered (5.5.2), behind our Close too.
+        // "Unless it already received a Close frame" every ping is answered (5.5.2).
         assert!(behind.all(|(opcode, _)| *opcode == Opcode::Pong), "{what}: more behind a Close");
 
         let mut heard = self.heard_by(&written);
@@ -161,8 +164,8 @@ impl Message {
     }
 }
 
-/// Whether what was heard was spoken, in this order, and, if it `is_all`, whether all that is certain
-/// was heard.
+/// Whether what was heard was spoken, in this order, and, if it `is_all`, whether all that is
+/// certain was heard.
 fn assert_is_heard(what: &str, heard: &[Seen], spoken: &[Spoken], is_all: bool, talk: &Talk) {
     let mut spoken = spoken.iter();
     for seen in heard {

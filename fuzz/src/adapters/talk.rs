@@ -118,7 +118,8 @@ pub fn turns(choices: &mut Choices<'_>) -> Vec<Turn> {
 pub struct Talk {
     pub events: Vec<(Duration, Seen)>,
     pub said: Vec<Said>,
-    /// Whether our Close had left when theirs was handed over: then everything may be dropped.
+    /// Whether our Close had left when theirs was handed over, or else at the end: then everything
+    /// may be dropped.
     pub had_closed: Option<bool>,
     /// How it ended, if it did.
     pub outcome: Option<(Duration, String)>,
@@ -270,6 +271,7 @@ pub async fn converse(ends: &mut impl Ends, app: &App, talk: &mut Talk) {
         };
         talk.end(ends.now(), &outcome);
         talk.begun.clear();
+        talk.had_closed.get_or_insert(ends.has_closed());
         let again = ends.recv(false, false, talk).await;
         let is_end = matches!(again, Ok(None)) || (again.is_err() && !ends.ends_with_nothing());
         assert!(is_end, "it ends only once");

@@ -96,9 +96,10 @@ impl Wire {
                     // Somebody has to come and cut the wire.
                     *in_vain += 1;
                     let is_cut = !self.manner.ticks || *in_vain > Self::PATIENCE;
+                    peer.is_cut |= is_cut;
                     assert!(*in_vain < 10 * Self::PATIENCE, "it goes on when the stream is gone");
                     return Err(match is_cut {
-                        true => io::Error::other(CUT),
+                        true => io::Error::other("nothing ever happens"),
                         false => ErrorKind::WouldBlock.into(),
                     });
                 }
@@ -127,8 +128,9 @@ impl Wire {
         match act(peer, start.elapsed()) {
             Ok(done) => {
                 hesitated[direction] = false;
-                // It may answer what it has seen.
+                // It may end the stream, now that it has seen our goodbye.
                 if direction == WRITING
+                    && peer.is_over()
                     && let Some(waker) = reader.take()
                 {
                     waker.wake();
@@ -153,9 +155,6 @@ impl Wire {
         }
     }
 }
-
-/// What a stream says that is cut.
-pub const CUT: &str = "nothing ever happens";
 
 impl Read for Wire {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {

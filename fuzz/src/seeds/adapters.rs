@@ -115,6 +115,25 @@ const SEEDS: &[Seed] = &[
         ..PLAIN
     },
     Seed {
+        name: "close-before-a-keepalive",
+        cut: 0,
+        manner: NEVER_ENDS | PROMPT,
+        times: 0x17,
+        delays: b"\x02",
+        says: b"\x8d\x0e",
+        script: b"\x80\x81\x05Hello",
+        ..PLAIN
+    },
+    Seed {
+        name: "never-read-by-halves",
+        takes: 4,
+        manner: NEVER_ENDS,
+        times: ALL,
+        stalls: b"\x04\x07",
+        says: b"\x01\x05Hello\x04\x01a",
+        ..PLAIN
+    },
+    Seed {
         name: "close-answered",
         manner: AFTER_GOODBYE,
         delays: b"\x04\x02",
@@ -133,7 +152,7 @@ const SEEDS: &[Seed] = &[
     Seed {
         name: "failed-and-waiting",
         manner: NEVER_ENDS | KEEPS,
-        times: CLOSE,
+        times: ALL,
         delays: b"\x00\x04\x03",
         script: b"\x80\x81\x01\xff\x80\x82\x40aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
         ..PLAIN
