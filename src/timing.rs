@@ -38,7 +38,7 @@ pub(crate) struct Timing {
 
 /// A time since the epoch: nanoseconds and one, so that there is room for none. Many connections
 /// have a few of these and nothing else to do.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Moment(NonZeroU64);
 
 impl Timing {
@@ -104,8 +104,13 @@ impl Timing {
             self.received = received;
             self.hear(now);
         }
-        // What had piled up goes out: the peer takes it, so it is alive.
-        if self.stalled.is_some() && self.sent != seen.sent {
+        // What had piled up goes out: the peer takes it, so it is alive, and a ping behind it has not
+        // reached it. That a ping itself goes out, or what follows it, answers nothing: some streams
+        // let every write wait for a moment.
+        if let Some(since) = self.stalled
+            && self.sent != seen.sent
+            && self.pinged.is_none_or(|pinged| since < pinged)
+        {
             self.hear(now);
         }
         if !seen.queued {
@@ -222,6 +227,17 @@ mod tests {
         // What goes out at once may just lie in some buffer: it says nothing.
         timing.poll(secs(181), QUIET, false);
         assert_eq!(timing.handle(secs(211), Traffic { sent: 999, ..QUIET }, false), Ok(true));
+    }
+
+    #[test]
+    fn a_ping_that_has_to_wait_before_it_goes_out_is_no_sign_of_life() {
+        let mut timing = timing();
+        timing.poll(secs(0), QUIET, false);
+        assert_eq!(timing.handle(secs(30), QUIET, false), Ok(true));
+        timing.poll(secs(30), Traffic { queued: true, ..QUIET }, false);
+        let pinged = Traffic { sent: 2, ..QUIET };
+        assert_eq!(timing.poll(secs(31), pinged, false), Some(secs(50)));
+        assert_eq!(timing.handle(secs(50), pinged, false), Err(TimedOut::Pong));
     }
 
     #[test]

@@ -1,236 +1,212 @@
-//! The adapters over a scripted stream: the blocking and the tokio one, whole and in halves, do
-//! what the core does; and whichever futures are dropped, no event is lost and no frame is half
-//! sent.
+//! The adapters over a wire with a clock: blocking and tokio, whole, in halves, as `Stream` and
+//! `Sink`, do what the core alone does, at the same time; and whichever futures are dropped, nothing
+//! is lost that was accepted, and no frame is half sent.
+
+mod blocking_forms;
+mod free;
+mod hasty;
+mod opening;
+mod peer;
+mod reference;
+mod scenario;
+mod sound;
+mod talk;
+mod tokio_forms;
+mod wire;
 
 use std::pin::pin;
+use std::sync::Once;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use sotong::{CloseCode, Event, Opcode, Payload, Role, SendBuffer};
-use sotong::{blocking, tokio as asynchronous};
-use tokio::runtime::Runtime;
+use sotong::{Opcode, Timeouts};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::{Instant, timeout};
 
-use crate::common::{End, Seen};
-use crate::model::script::{Choices, cut, rules, wire};
-use crate::model::{Rules, check};
-use crate::scripted::{Scripted, frames, paused};
+use crate::common::Seen;
+use peer::Peer;
+use reference::Reference;
+use scenario::{Scenario, never};
+use sound::whole_frames;
+use talk::{Ends, Fate, Say, Talk, converse};
+use tokio_forms::Listening;
 
-/// What happened: the events, the bytes that were sent, how it ended.
-type Trace = (Vec<Seen>, Vec<u8>, String);
-
-/// Two bytes of rules, where it is a client instead of having sent a Close; one that says how to
-/// cut, one how many bytes a write takes, one when futures are dropped; then a script.
+/// See [`Scenario::new`].
 pub fn adapters(input: &[u8]) {
-    let mut choices = Choices(input);
-    let role = if input.first().is_some_and(|first| first & 0x04 != 0) {
-        Role::Client
-    } else {
-        Role::Server
-    };
-    let (rules, receive_buffer) = rules(role, &mut choices);
-    let rules = Rules { close_sent: false, ..rules };
-    let (way, max_write, drops) = (choices.byte(), choices.byte(), choices.byte());
-    let wire = wire(&rules, &mut choices);
-    let reads = cut(&wire, way);
-
-    let agreed = check::agreed(&rules);
-    let mut config = check::config(&rules, receive_buffer);
-    // With a queue that is always full an echo waits, and pongs may be left out.
-    let is_tight = max_write % 2 == 1;
-    config.limits.send_queue = if is_tight { 1 } else { usize::MAX };
-    let end = || End::with(role, &config, agreed);
-    let expected = over_core(end(), &reads);
-    let parts = || {
-        let (end, io) = (end(), Scripted::new(&reads).hesitant(1 + usize::from(max_write)));
-        blocking::Parts { io, connection: end.conn, rx: end.rx, tx: end.tx }
-    };
-    let assert_is_expected = |what, trace: Trace| match is_tight {
-        false => assert_eq!(trace, expected, "{what}"),
-        true => assert_eq!(without_pongs(&trace), without_pongs(&expected), "{what}"),
-    };
-    assert_is_expected("blocking", over_blocking(parts()));
-    assert_is_expected("blocking halves", over_blocking_halves(parts()));
-    RUNTIME.with(|runtime| {
-        let _guard = runtime.enter();
-        assert_is_expected("tokio", runtime.block_on(over_tokio(parts())));
-        assert_is_expected("tokio halves", runtime.block_on(over_tokio_halves(parts())));
-        drop_futures(parts(), drops, &expected);
+    // The adapter counts its time from when it was first asked for: before any of these clocks began.
+    static EPOCH: Once = Once::new();
+    EPOCH.call_once(|| {
+        let silence = Scenario::new(&[0, 0, 0, 0, 0, 0x42, 0x55]);
+        let _the_time = runtime().block_on(silence.over_tokio(Listening::Patient, false));
     });
-}
-
-type Frames = Vec<(bool, Opcode, Vec<u8>)>;
-
-fn without_pongs((events, sent, outcome): &Trace) -> (&[Seen], Frames, &str) {
-    let mut frames = frames(sent);
-    frames.retain(|frame| frame.1 != Opcode::Pong);
-    (events, frames, outcome)
-}
-
-thread_local! {
-    /// To make one takes longer than all that is done with it.
-    static RUNTIME: Runtime = paused();
-}
-
-/// What is echoed: messages, unless they say how to end it.
-fn reply<'e>(event: &Event<'e>) -> Option<Payload<'e>> {
-    match *event {
-        Event::Text(text) => Some(Payload::text(text)),
-        Event::Binary(bytes) => Some(Payload::binary(bytes)),
-        _ => None,
+    let scenario = Scenario::new(input);
+    let fed = scenario.fed();
+    let expected = scenario.over_core(scenario.timeouts.clone());
+    scenario.assert_is_sound("the core", &expected, &fed);
+    let runtime = runtime();
+    for (listening, in_halves) in scenario.forms() {
+        let trace =
+            scenario.within_bounds(|| runtime.block_on(scenario.over_tokio(listening, in_halves)));
+        let is_late = matches!(listening, Listening::ByItems);
+        let what = format!("tokio, {listening:?}, halves: {in_halves}");
+        let is_rough = expected.has_not_listened && scenario.timeouts.keepalive.is_some();
+        if is_rough || (scenario.has_deadlines() && !scenario.shows_what_it_takes()) {
+            // From when on it is silent, or takes nothing, depends on when it was polled.
+            scenario.assert_is_sound(&what, &trace, &fed);
+            continue;
+        }
+        assert_eq!(trace.talk, expected.talk, "{what}");
+        if scenario.is_tight() && (is_late || !scenario.is_prompt()) {
+            // What cannot be written at once stays in the queue, and then pongs have no room.
+            scenario.assert_is_alike(&what, &trace, &expected);
+        } else {
+            assert_eq!(trace.peer.seen, expected.peer.seen, "{what}");
+        }
+    }
+    free::check(&scenario, &runtime, &fed);
+    // Over the blocking adapter time passes as it likes, so there are no deadlines.
+    let patient = match scenario.has_deadlines() {
+        true => scenario.over_core(never()),
+        false => expected,
+    };
+    if patient.is_over() {
+        assert_eq!(patient.outcome(), Some(&fed.outcome[..]), "nobody gives up");
+    }
+    if patient.is_over() && !scenario.stalls_for_ever() {
+        for in_halves in [false, true] {
+            let trace = scenario.within_bounds(|| scenario.over_blocking(in_halves, never()));
+            scenario.assert_is_alike(&format!("blocking, halves: {in_halves}"), &trace, &patient);
+            // A receiver leaves its Close to the sender, who may be writing.
+            assert!(in_halves || trace.talk.had_closed == patient.talk.had_closed, "a late Close");
+        }
+    }
+    if scenario.has_deadlines() {
+        hasty::check(&scenario, &fed);
     }
 }
 
-fn over_core(mut end: End, reads: &[&[u8]]) -> Trace {
-    let (mut events, mut sent) = (vec![], vec![]);
-    for mut read in reads.iter().copied() {
-        while !read.is_empty() {
-            read = &read[end.rx.extend(read)..];
-            while let Ok(Some(event)) = end.conn.next_event(&mut end.rx) {
-                end.conn.poll_transmit(&mut end.tx);
-                sent.extend(take(&mut end.tx));
-                events.push(event.into());
-                if let Some(payload) = reply(&event) {
-                    end.conn.send(payload, &mut end.tx).expect("it is open").queue();
-                    sent.extend(take(&mut end.tx));
-                }
-            }
-            sent.extend(end.drain());
-        }
+/// A clock that moves only when there is nothing else to do.
+fn runtime() -> Runtime {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_time().start_paused(true).build().expect("it needs nothing of the system")
+}
+
+/// What was said and heard, what the peer has seen of it, and when.
+#[derive(Debug)]
+struct Trace {
+    talk: Talk,
+    peer: Peer,
+    /// Whether silence is not counted from the beginning.
+    has_not_listened: bool,
+}
+
+impl Trace {
+    fn new(talk: Talk, peer: Peer, has_not_listened: bool) -> Self {
+        // In which pieces a message came that is not complete is nobody's business.
+        Self { talk: Talk { begun: vec![], ..talk }, peer, has_not_listened }
     }
-    let outcome = end.conn.handle_eof().map_err(sotong::Error::from);
-    (events, sent, format!("{outcome:?}"))
-}
 
-/// Takes what is queued, while an event is still looked at.
-fn take(tx: &mut SendBuffer) -> Vec<u8> {
-    let mut transmit = tx.transmit();
-    let bytes = transmit.slices().concat();
-    transmit.consume(bytes.len());
-    bytes
-}
-
-fn over_blocking(parts: blocking::Parts<Scripted>) -> Trace {
-    let io = parts.io.clone();
-    let mut ws = blocking::WebSocket::from_parts(parts).expect("the stream is ready");
-    let mut events = vec![];
-    let outcome = loop {
-        match ws.recv_reply() {
-            Ok(Some((event, mut responder))) => {
-                events.push(event.into());
-                if let Some(payload) = reply(&event) {
-                    responder.feed(payload).expect("it is open");
-                }
-            }
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
-        }
-    };
-    (events, io.written(), format!("{outcome:?}"))
-}
-
-fn over_blocking_halves(parts: blocking::Parts<Scripted>) -> Trace {
-    let io = parts.io.clone();
-    let ws = blocking::WebSocket::from_parts(parts).expect("the stream is ready");
-    let (mut receiver, mut sender) = ws.split().expect("the stream has two handles");
-    let mut events = vec![];
-    let outcome = loop {
-        match receiver.recv() {
-            Ok(Some(event)) => {
-                events.push(event.into());
-                if let Some(payload) = reply(&event) {
-                    sender.feed_message(payload).expect("it is open");
-                }
-            }
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
-        }
-    };
-    (events, io.written(), format!("{outcome:?}"))
-}
-
-async fn over_tokio(parts: blocking::Parts<Scripted>) -> Trace {
-    let io = parts.io.clone();
-    let mut ws = asynchronous::WebSocket::from_parts(parts);
-    let mut events = vec![];
-    let outcome = loop {
-        match ws.recv_reply().await {
-            Ok(Some((event, mut responder))) => {
-                events.push(event.into());
-                if let Some(payload) = reply(&event) {
-                    responder.feed(payload).await.expect("it is open");
-                }
-            }
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
-        }
-    };
-    (events, io.written(), format!("{outcome:?}"))
-}
-
-async fn over_tokio_halves(parts: blocking::Parts<Scripted>) -> Trace {
-    let io = parts.io.clone();
-    let (mut receiver, mut sender) = asynchronous::WebSocket::from_parts(parts).split();
-    let mut events = vec![];
-    let outcome = loop {
-        match receiver.recv().await {
-            Ok(Some(event)) => {
-                events.push(event.into());
-                if let Some(payload) = reply(&event) {
-                    sender.feed_message(payload).await.expect("it is open");
-                }
-            }
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
-        }
-    };
-    (events, io.written(), format!("{outcome:?}"))
-}
-
-/// Receives everything with futures that are dropped after a few polls, and between them sends,
-/// which is dropped as well: the events are all there, and what was written are whole frames.
-fn drop_futures(parts: blocking::Parts<Scripted>, drops: u8, (expected, _, outcome): &Trace) {
-    let io = parts.io.clone();
-    let mut ws = asynchronous::WebSocket::from_parts(parts);
-    let (polls, sends) = (1 + usize::from(drops % 7), drops >= 128);
-    let mut events: Vec<Seen> = vec![];
-    let mut done = vec![];
-    let mut rounds = 0_u32;
-    let end = loop {
-        rounds += 1;
-        assert!(rounds < 1_000_000, "it never ends");
-        match poll_some(ws.recv(), polls) {
-            None => {}
-            Some(Ok(Some(event))) => events.push(event.into()),
-            Some(Ok(None)) => break Ok(()),
-            Some(Err(error)) => break Err(error),
-        }
-        if sends && rounds < 20 {
-            let payload = rounds.to_be_bytes();
-            if let Some(Ok(())) = poll_some(ws.send_binary(&payload), rounds as usize % 4) {
-                done.push(payload);
-            }
-        }
-        if drops == 255 && rounds == 10 {
-            poll_some(ws.send_close(Some(CloseCode::NORMAL.into())), 1);
-        }
-    };
-    // A Close of ours changes how it ends, and what is answered, but not what has come.
-    assert_eq!(&events, expected);
-    if drops != 255 {
-        assert_eq!(&format!("{end:?}"), outcome);
+    /// Whether it came to an end.
+    fn is_over(&self) -> bool {
+        self.talk.outcome.is_some()
     }
-    let frames = frames(&io.written());
-    let mut sent = frames.iter().filter(|frame| frame.2.len() == 4).map(|frame| &frame.2[..]);
-    for payload in done {
-        assert!(sent.any(|sent| sent == payload), "what was sent is there, in its order");
+
+    fn events(&self) -> Vec<&Seen> {
+        self.talk.events.iter().map(|(_, seen)| seen).collect()
+    }
+
+    fn said(&self) -> Vec<(&Say, &Fate)> {
+        self.talk.said.iter().map(|said| (&said.say, &said.fate)).collect()
+    }
+
+    fn outcome(&self) -> Option<&str> {
+        self.talk.outcome.as_ref().map(|(_, outcome)| &outcome[..])
     }
 }
 
-/// Polls a future `polls` times, then drops it; what it gave, if it was ready.
-fn poll_some<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
-    let mut future = pin!(future);
-    let mut cx = Context::from_waker(Waker::noop());
-    (0..polls).find_map(|_| match future.as_mut().poll(&mut cx) {
-        Poll::Ready(output) => Some(output),
-        Poll::Pending => None,
-    })
+impl Scenario {
+    /// What the core alone does.
+    fn over_core(&self, timeouts: Timeouts) -> Trace {
+        let config = self.config(timeouts.clone());
+        let mut ends = Reference::new(self.end(timeouts), self.peer());
+        let mut talk = Talk::default();
+        {
+            let mut talking = pin!(async {
+                let opened = if self.opens { ends.accept(&config).await } else { Ok(()) };
+                match opened {
+                    Ok(()) => converse(&mut ends, &self.app, &mut talk).await,
+                    error => talk.end(ends.now(), &error),
+                }
+            });
+            // It waits for nobody, except for what never comes.
+            let mut cx = Context::from_waker(Waker::noop());
+            let _is_over: Poll<()> = talking.as_mut().poll(&mut cx);
+        }
+        Trace::new(talk, ends.peer, ends.has_not_listened)
+    }
+
+    async fn over_tokio(&self, listening: Listening, in_halves: bool) -> Trace {
+        let (io, start, mut talk) = (self.io(), Instant::now(), Talk::default());
+        let talking = async {
+            let ws = match self.open_async(io.clone()).await {
+                Ok(ws) => ws,
+                Err(error) => return talk.end(start.elapsed(), &Err(error)),
+            };
+            if in_halves {
+                let (receiver, sender) = ws.split();
+                let io = io.clone();
+                let mut ends = tokio_forms::Halves { receiver, sender, io, start, listening };
+                converse(&mut ends, &self.app, &mut talk).await;
+            } else {
+                let mut ends = tokio_forms::Whole { ws, start, listening };
+                converse(&mut ends, &self.app, &mut talk).await;
+            }
+        };
+        let _is_over = timeout(FOR_EVER, talking).await;
+        Trace::new(talk, io.peer(), true)
+    }
+
+    fn over_blocking(&self, in_halves: bool, timeouts: Timeouts) -> Trace {
+        let (io, mut talk) = (self.io(), Talk::default());
+        {
+            let mut talking = pin!(async {
+                let ws = match self.open(io.clone(), timeouts) {
+                    Ok(ws) => ws,
+                    Err(error) => return talk.end(Duration::ZERO, &Err(error)),
+                };
+                if in_halves {
+                    let (receiver, sender) = ws.split().expect("the stream has two handles");
+                    let mut ends = blocking_forms::Halves(receiver, sender, io.clone());
+                    converse(&mut ends, &self.app, &mut talk).await;
+                } else {
+                    converse(&mut blocking_forms::Whole(ws), &self.app, &mut talk).await;
+                }
+            });
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(talking.as_mut().poll(&mut cx).is_ready(), "it blocks where it waits");
+        }
+        Trace::new(talk, io.peer(), true)
+    }
 }
+
+impl Scenario {
+    /// The same but for the time, and, where the queue is always full, for pongs that are left out.
+    fn assert_is_alike(&self, what: &str, trace: &Trace, expected: &Trace) {
+        assert_eq!(trace.events(), expected.events(), "{what}");
+        assert_eq!(trace.said(), expected.said(), "{what}");
+        assert_eq!(trace.outcome(), expected.outcome(), "{what}");
+        let (sent, to_be_sent) = (trace.peer.written(), expected.peer.written());
+        let frames = |sent| {
+            let (mut frames, left) = whole_frames(sent);
+            frames.retain(|(opcode, _)| *opcode != Opcode::Pong || !self.is_tight());
+            (frames, left)
+        };
+        assert_eq!(frames(&sent), frames(&to_be_sent), "{what}");
+        if self.is_prompt() {
+            assert_eq!(trace.peer.is_shut_down, expected.peer.is_shut_down, "{what}");
+        }
+    }
+}
+
+/// Beyond all that a scenario waits for: it has 255 delays and as many stalls.
+const FOR_EVER: Duration = Duration::from_secs(100);

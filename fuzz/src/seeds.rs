@@ -1,5 +1,7 @@
 //! The seed corpus, as tables of literal bytes with names; `examples/seeds.rs` writes it.
 
+mod adapters;
+
 use sotong::Role;
 
 use crate::common::frame;
@@ -17,7 +19,7 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
         let script = frames
             .iter()
             .flat_map(|(first, payload)| [&[0x80, *first, payload.len() as u8], *payload].concat());
-        let header = [settings[0], settings[1], 3, 9, 130];
+        let header = [settings[0], settings[1], 3, 9, 0x42, 0, 0, 0, 0, 0];
         seeds.push(("adapters", name.to_string(), header.into_iter().chain(script).collect()));
     }
     for (name, header) in HEADERS {
@@ -39,7 +41,11 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
         for target in ["server", "client"] {
             seeds.push((target, name.to_string(), [&[0xf8, 3, 5, 1][..], script].concat()));
         }
-        seeds.push(("adapters", name.to_string(), [&[0xf8, 3, 5, 2, 255][..], script].concat()));
+        seeds.push((
+            "adapters",
+            name.to_string(),
+            [&[0xf8, 3, 5, 2, 0x73, 0x2c, 0, 0, 0, 0][..], script].concat(),
+        ));
     }
     // Two fragments of 65,025 octets each, compressed, where hardly any inflation is allowed.
     let part = |kind| [&[kind, 0x80, 255][..], &[b'a'; 255], &[255]].concat();
@@ -68,6 +74,7 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
             table.iter().map(move |(name, input)| (target, name.to_string(), input.to_vec()));
         named.collect::<Vec<_>>()
     };
+    seeds.extend(adapters::seeds());
     seeds.extend(table("pair", PAIRS));
     seeds.extend(table("extension", EXTENSIONS));
     for (name, base, lines) in REQUESTS {

@@ -96,7 +96,11 @@ impl Reader {
             link.with_writer(|_, tx| tx.shrink());
             let read = link.read(self.rx.spare());
             match link.clock().pause(read) {
-                Ok(Some(0)) => return self.end(link),
+                Ok(Some(0)) => {
+                    // The peer may still read; if not, writing fails soon enough.
+                    link.flush(true).ok();
+                    return self.end(link);
+                }
                 Ok(Some(n)) => self.rx.filled(n),
                 Ok(None) => {}
                 Err(error) => {
@@ -139,11 +143,12 @@ fn write_replies(incoming: &mut Incoming, link: &mut impl Link) -> Result<()> {
 /// Whatever fails here ends the wait; how the connection ended is known already.
 fn linger(incoming: &mut Incoming, link: &mut impl Link) {
     let mut scratch = [0; 4096];
+    let mut at_end = false;
     loop {
         queue_replies(incoming, link);
         // A peer that has sent its Close waits for ours and for the end of the stream, not for us to
         // read; and nothing that it sends would bring us back.
-        let Ok(all_written) = link.flush(incoming.is_closed()) else { break };
+        let Ok(all_written) = link.flush(at_end || incoming.is_closed()) else { break };
         match link.with_writer(|outgoing, _| outgoing.transport()) {
             Transport::Close | Transport::Keep => break,
             // Without a way to say that this is the end, nobody ever answers it.
@@ -151,7 +156,13 @@ fn linger(incoming: &mut Incoming, link: &mut impl Link) {
             Transport::ShutDown | Transport::AwaitEof => {}
         }
         let read = link.read(&mut scratch);
-        if matches!(link.clock().pause(read), Ok(Some(0)) | Err(_)) || check(link, None).is_err() {
+        at_end = match link.clock().pause(read) {
+            // Nothing more comes, but the peer may still read.
+            Ok(Some(0)) if !all_written => true,
+            Ok(Some(0)) | Err(_) => break,
+            Ok(_) => false,
+        };
+        if check(link, None).is_err() {
             break;
         }
     }

@@ -48,7 +48,7 @@ impl<S: TryClone> WebSocket<S> {
             sent: 0,
             in_flight: true, // a stream that was used before may hold something back
             has_shut_down,
-            out: Some(Out { io, tx: SendBuffer::new() }),
+            out: Some(Out { io, tx: SendBuffer::new(), accepted: 0, waits: false }),
             is_awaited: false,
         };
         let shared = Arc::new(Shared { queue: Mutex::new(queue), is_back: Condvar::new(), clock });
@@ -89,7 +89,8 @@ struct Shared<S> {
 struct Queue<S> {
     outgoing: Outgoing,
     tx: SendBuffer,
-    /// Bytes that went out since the split.
+    /// Bytes that went out since the split, as far as that is known: what the stream accepts may lie
+    /// in a buffer of its own, until it is flushed or has to make room for more.
     sent: u64,
     /// Whether bytes that have left `tx` have not gone out yet, or lie in the stream's own buffer.
     in_flight: bool,
@@ -105,6 +106,10 @@ struct Queue<S> {
 struct Out<S> {
     io: S,
     tx: SendBuffer,
+    /// Bytes that the stream has accepted since the split.
+    accepted: u64,
+    /// Whether the last write found no room; what is accepted then shows that some was made.
+    waits: bool,
 }
 
 /// The turn to write. `out` goes back however it ends, also with a stream that panics.
@@ -176,7 +181,11 @@ impl<S: TryClone> Shared<S> {
             };
             let n = self.clock.pause(done)?;
             let mut queue = lock(&self.queue);
-            queue.sent += n.unwrap_or(0) as u64;
+            out.accepted += n.unwrap_or(0) as u64;
+            if !out.tx.is_empty() || out.waits || (is_written && n.is_some()) {
+                queue.sent = out.accepted;
+            }
+            out.waits = !is_written && n.is_none();
             queue.in_flight = !is_written || n.is_none();
             if !queue.in_flight {
                 return Ok(true);

@@ -25,18 +25,26 @@ pub(super) struct Writer<W> {
     pub(super) timer: Timer,
     /// Bytes were written since the stream was flushed.
     unflushed: bool,
+    /// How many bytes have left the stream, as far as that is known: what it accepts may lie in a
+    /// buffer of its own, until it is flushed or has to make room for more.
+    taken: u64,
+    /// Whether the last write found no room; what is accepted then shows that some was made.
+    waits: bool,
     shut_down: bool,
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
     pub(super) fn new(io: W, outgoing: Outgoing, tx: SendBuffer) -> Self {
+        let tx = Pooled::new(tx);
         // A stream that was used before may hold something back.
         Self {
             io,
             outgoing,
-            tx: Pooled::new(tx),
+            taken: tx.moved(),
+            tx,
             timer: Timer::default(),
             unflushed: true,
+            waits: false,
             shut_down: false,
         }
     }
@@ -90,11 +98,11 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         if self.outgoing.is_due() || self.outgoing.is_full(self.tx.get()) {
             ready!(self.poll_room(cx))?;
         }
-        let Self { io, outgoing, tx, unflushed, .. } = self;
+        let Self { io, outgoing, tx, unflushed, waits, .. } = self;
         let transmit = encode(outgoing, tx.get())?;
         if now || transmit.len() >= outgoing.high_water() {
             *unflushed = true;
-            let _: Poll<()> = poll_write(io, transmit, cx)?;
+            *waits = poll_write(io, transmit, cx)?.is_pending();
         } else {
             transmit.queue();
         }
@@ -165,12 +173,18 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 break;
             }
             self.unflushed = true;
-            ready!(poll_write(&mut self.io, self.tx.get().transmit(), cx))?;
+            let written = poll_write(&mut self.io, self.tx.get().transmit(), cx);
+            if written.is_pending() || self.waits {
+                self.taken = self.tx.moved();
+            }
+            self.waits = written.is_pending();
+            ready!(written)?;
         }
         if self.unflushed {
             ready!(uninterrupted(|| Pin::new(&mut self.io).poll_flush(cx)))?;
             self.unflushed = false;
         }
+        self.taken = self.tx.moved();
         Poll::Ready(Ok(()))
     }
 
@@ -189,7 +203,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 
     pub(super) fn traffic(&self, received: Option<u64>) -> Traffic {
         let queued = self.unflushed || !self.tx.is_empty();
-        Traffic { received, sent: self.tx.moved(), queued }
+        Traffic { received, sent: self.taken, queued }
     }
 
     fn poll_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -90,6 +90,66 @@ async fn bytes_that_stay_in_the_streams_own_buffer_have_a_deadline_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn pings_that_the_streams_own_buffer_takes_are_no_sign_of_life() {
+    let mut config = Config::default();
+    config.timeouts.keepalive = Some(Duration::from_secs(5));
+    let mut ws = server(Hoarder { input: Some(vec![]) }, &config);
+    ws.feed_text("x").await.unwrap();
+    let start = Instant::now();
+    let received = timeout(HOUR, ws.recv()).await.expect("a dead peer is missed");
+    assert!(matches!(received, Err(Error::TimedOut(TimedOut::Pong))), "{received:?}");
+    assert_eq!(start.elapsed().as_secs(), 25);
+}
+
+/// Nothing ever comes, and each write has to wait for its turn, as over a stream of HTTP/2.
+#[derive(Default)]
+struct TurnByTurn {
+    has_waited: bool,
+}
+
+impl AsyncRead for TurnByTurn {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for TurnByTurn {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.has_waited = !self.has_waited;
+        if self.has_waited {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_that_has_to_wait_before_it_goes_out_is_no_sign_of_life() {
+    let mut ws = server(TurnByTurn::default(), &Config::default());
+    let start = Instant::now();
+    let received = timeout(HOUR, ws.recv()).await.expect("a dead peer is missed");
+    assert!(matches!(received, Err(Error::TimedOut(TimedOut::Pong))), "{received:?}");
+    assert_eq!(start.elapsed().as_secs(), 50);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_close_that_cannot_be_answered_is_handed_over_all_the_same() {
     let mut ws = server(Hoarder { input: Some(masked(0x88, b"\x0f\xa1")) }, &Config::default());
     let event = timeout(HOUR, ws.recv()).await.unwrap().unwrap();

@@ -2,11 +2,11 @@
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use sotong::blocking::{Parts, Plain, Stream, WebSocket};
+use sotong::blocking::{Parts, Plain, Stream, TryClone, WebSocket};
 use sotong::{
     Agreed, Config, Connection, Error, Event, ProtocolError, ReceiveBuffer, SendBuffer, TimedOut,
 };
@@ -137,6 +137,69 @@ fn a_close_that_came_in_time_counts_however_late_it_is_looked_at() {
     peer.write_all(&masked(0x88, b"")).unwrap();
     thread::sleep(Duration::from_millis(600));
     assert_eq!(ws.recv().unwrap(), Some(Event::Close(None)));
+}
+
+/// Gives its input and the end; the first write pauses.
+#[derive(Clone)]
+struct Pausing {
+    input: Vec<u8>,
+    has_paused: bool,
+    written: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Read for Pausing {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let input = std::mem::take(&mut self.input);
+        buf[..input.len()].copy_from_slice(&input);
+        Ok(input.len())
+    }
+}
+
+impl Write for Pausing {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if !std::mem::replace(&mut self.has_paused, true) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.written.lock().unwrap().extend_from_slice(buf);
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Pausing {
+    fn prepare(&mut self, _: Option<Duration>) -> io::Result<bool> {
+        Ok(true)
+    }
+}
+
+impl TryClone for Pausing {
+    fn try_clone(&self) -> io::Result<Self> {
+        Ok(self.clone())
+    }
+}
+
+#[test]
+fn a_receiver_writes_what_is_queued_though_nothing_more_comes() {
+    for (input, error, sent) in [
+        (vec![0xff, 0xff], ProtocolError::ReservedOpcode, &b"\x88\x02\x03\xea"[..]),
+        (masked(0x89, b"?"), ProtocolError::UnexpectedEof, b"\x8a\x01?"),
+    ] {
+        let written = Arc::<Mutex<Vec<u8>>>::default();
+        let io = Pausing { input, has_paused: false, written: written.clone() };
+        let ws = websocket(io, Connection::server(quick(), Agreed::default()));
+        let (mut receiver, _sender) = ws.split().unwrap();
+        let ended = loop {
+            match receiver.recv() {
+                Ok(Some(_)) => {}
+                ended => break ended.map(|_| ()),
+            }
+        };
+        assert!(matches!(ended, Err(Error::Protocol(told)) if told == error), "{ended:?}");
+        assert_eq!(*written.lock().unwrap(), sent, "{error:?}");
+    }
 }
 
 /// Counts writes.
