@@ -1,69 +1,51 @@
 //! A WebSocket client for the terminal: `client [--subprotocol NAME]... [--header 'NAME: VALUE']...
-//! [--deflate] ws://HOST[:PORT][/PATH]`.
+//! [--deflate] [--redirects N] [--proxy URI] [--trust FILE] URI`.
 //!
 //! Each line of standard input goes out as a text message, each message that comes is printed as a
 //! line. At the end of the input the connection is closed once nothing has come for a while; the
-//! close code is shown on standard error.
+//! close code is shown on standard error. `--trust` names a certificate to be trusted besides those
+//! that everybody trusts, as that of a server that is being tried out.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sotong::handshake::client::Request;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use sotong::dial::{DialError, Dialer, Proxy};
 use sotong::{CloseCode, CloseFrame, Config, Deflate, Error, Event};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::net::TcpStream;
 
 const USAGE: &str = "usage: client [--subprotocol NAME]... [--header 'NAME: VALUE']... [--deflate] \
-                     ws://HOST[:PORT][/PATH]";
+                     [--redirects N] [--proxy URI] [--trust FILE] URI";
 
 /// How long to wait for answers behind the end of the input.
 const QUIET: Duration = Duration::from_millis(500);
 
-struct Options {
-    host: String,
-    target: String,
-    subprotocols: Vec<String>,
-    headers: Vec<(String, String)>,
-    config: Config,
-}
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let options = match parse(std::env::args().skip(1)) {
-        Ok(options) => options,
+    let dialer = match parse(std::env::args().skip(1).collect()) {
+        Ok(dialer) => dialer,
         Err(problem) => {
             eprintln!("{problem}\n{USAGE}");
             return ExitCode::from(2);
         }
     };
-    match talk(&options).await {
+    match talk(&dialer).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Error::Refused(response)) => {
-            eprintln!("refused with status {}", response.status());
-            eprintln!("{}", String::from_utf8_lossy(response.body()));
-            ExitCode::FAILURE
-        }
         Err(error) => {
             eprintln!("{error}");
+            if let Some(refusal) = error.downcast_ref().and_then(DialError::refusal) {
+                eprintln!("{}", String::from_utf8_lossy(refusal.body()));
+            }
             ExitCode::FAILURE
         }
     }
 }
 
-async fn talk(options: &Options) -> sotong::Result<()> {
-    let stream = TcpStream::connect(with_port(&options.host)).await?;
-    stream.set_nodelay(true)?;
-    let subprotocols: Vec<&str> = options.subprotocols.iter().map(String::as_str).collect();
-    let headers: Vec<(&str, &str)> =
-        options.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
-    let request = Request {
-        host: &options.host,
-        target: &options.target,
-        subprotocols: &subprotocols,
-        headers: &headers,
-        ..Request::default()
-    };
-    let (mut ws, response) = sotong::tokio::connect_over(stream, &request, &options.config).await?;
+async fn talk(dialer: &Dialer) -> Result<(), Box<dyn std::error::Error>> {
+    let (mut ws, response) = sotong::tokio::connect(dialer).await?;
     let subprotocol = response.subprotocol().map(|name| format!(", subprotocol {name}"));
     let compression = if ws.agreed().deflate.is_some() { ", compression" } else { "" };
     eprintln!("connected{}{compression}", subprotocol.unwrap_or_default());
@@ -84,7 +66,7 @@ async fn talk(options: &Options) -> sotong::Result<()> {
             () = tokio::time::sleep(QUIET), if at_end => {
                 match ws.send_close(Some(CloseCode::NORMAL.into())).await {
                     Ok(()) | Err(Error::Send(_)) => {}
-                    Err(error) => return Err(error),
+                    Err(error) => return Err(error.into()),
                 }
             }
         }
@@ -101,40 +83,46 @@ fn show(event: &Event<'_>) {
     }
 }
 
-fn with_port(host: &str) -> String {
-    // A colon within brackets belongs to an IPv6 address.
-    match host.rsplit_once(':') {
-        Some((_, port)) if !port.contains(']') => host.to_owned(),
-        _ => format!("{host}:80"),
-    }
-}
-
-fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
-    let (mut subprotocols, mut headers, mut url) = (vec![], vec![], None);
-    let mut config = Config::default();
-    while let Some(arg) = args.next() {
-        let mut value = || args.next().ok_or(format!("{arg} wants a value"));
-        match &*arg {
-            "--subprotocol" => subprotocols.push(value()?),
+fn parse(args: Vec<String>) -> Result<Dialer, Box<dyn std::error::Error>> {
+    let (options, uri) = match args.split_last() {
+        Some((uri, options)) if !uri.starts_with("--") => (options, uri),
+        _ => return Err("which server?".into()),
+    };
+    let mut dialer = Dialer::new(uri)?;
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        let mut value = || options.next().ok_or(format!("{option} wants a value"));
+        dialer = match &**option {
+            "--subprotocol" => dialer.subprotocol(value()?),
             "--header" => {
-                let header = value()?;
-                let (name, value) =
-                    header.split_once(':').ok_or(format!("{header} has no colon"))?;
-                headers.push((name.trim().to_owned(), value.trim().to_owned()));
+                let (name, value) = value()?.split_once(':').ok_or("a header has a colon")?;
+                dialer.header(name.trim(), value.trim())
             }
             "--deflate" => {
                 let mut deflate = Deflate::default();
                 deflate.threshold = 128; // lines are short
+                let mut config = Config::default();
                 config.deflate = Some(deflate);
+                dialer.config(config)
             }
-            _ if arg.starts_with("--") => return Err(format!("{arg} is not known")),
-            _ => url = Some(arg),
-        }
+            "--redirects" => dialer.redirects(value()?.parse()?),
+            "--proxy" => dialer.proxy(Proxy::new(value()?)?),
+            "--trust" => dialer.tls(trusting(value()?)?),
+            _ => return Err(format!("{option} is not known").into()),
+        };
     }
-    let url = url.ok_or("which server?")?;
-    let rest = url.strip_prefix("ws://").ok_or("the URL must begin with ws://")?;
-    let start = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (host, target) = rest.split_at(start);
-    let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
-    Ok(Options { host: host.to_owned(), target, subprotocols, headers, config })
+    Ok(dialer)
+}
+
+fn trusting(file: &str) -> Result<Arc<ClientConfig>, Box<dyn std::error::Error>> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    for certificate in CertificateDer::pem_file_iter(file)? {
+        roots.add(certificate?)?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
 }

@@ -74,13 +74,19 @@
 //! | `std` (default) | [`blocking`], [`Error`], keys from the operating system, faster checks of text |
 //! | `tokio` | [`tokio`], `Message` |
 //! | `deflate` | compression: [`Deflate`] has a value; needs `std` |
+//! | `dial` | connections from URIs, through HTTP proxies: [`dial`], `connect` of the adapters |
+//! | `rustls` | `wss://`, [`blocking::TlsStream`]; with `platform-roots` the platform says whom to trust |
+//! | `socks` | SOCKS 5 proxies |
 //!
 //! Without features the core is left: `no_std` with `alloc`.
 
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
-#![cfg_attr(not(feature = "tokio"), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(
+    not(all(feature = "tokio", feature = "rustls")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 extern crate alloc;
 #[cfg(any(feature = "std", test))]

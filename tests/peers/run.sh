@@ -7,7 +7,7 @@ root=$(cd ../.. && pwd)
 export EXAMPLES=${CARGO_TARGET_DIR:-$root/target}/release/examples
 venv=${CARGO_TARGET_DIR:-$root/target}/peers/venv
 
-cargo build --release --features tokio,deflate --example echo --example client >&2
+cargo build --release --features tokio,deflate,rustls,socks --example echo --example client >&2
 [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund >&2
 if [ ! "$venv/installed" -nt requirements.txt ]; then
   python3 -m venv "$venv"
