@@ -34,11 +34,14 @@ enum Step {
 type Control = (bool, Vec<u8>);
 
 fn control() -> impl Strategy<Value = Control> {
-    (any::<bool>(), vec(any::<u8>(), 0..126))
+    (any::<bool>(), vec(any::<u8>(), 0..=CONTROL))
 }
 
-/// The longest payloads, in bytes or characters; shorter under an interpreter, which is slow.
+/// The most steps, and the longest payloads of messages and control frames. An interpreter, which
+/// is slow, has fewer and shorter ones.
+const STEPS: usize = if cfg!(miri) { 3 } else { 7 };
 const LONG: usize = if cfg!(miri) { 100 } else { 3000 };
+const CONTROL: usize = if cfg!(miri) { 20 } else { 125 };
 
 /// Text in which every length of a character is common.
 fn string() -> impl Strategy<Value = String> {
@@ -71,7 +74,7 @@ fn script() -> impl Strategy<Value = Vec<Step>> {
             3 => control().prop_map(Step::Control),
             1 => close.prop_map(Step::Close),
         ],
-        0..8,
+        0..=STEPS,
     )
 }
 

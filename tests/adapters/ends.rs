@@ -80,7 +80,7 @@ fn a_sender_gives_up_on_a_peer_that_does_not_read_while_the_receiver_waits() {
     assert!(errors.iter().any(is_late), "{errors:?}");
 }
 
-/// Of a message that does not fit into the stream the peer has read this much: the sender is writing.
+/// Of a message that does not fit into the stream the peer has read so much: it is being written.
 const BEGUN: usize = 10;
 
 #[test]
