@@ -288,7 +288,7 @@ proptest! {
     #[test]
     fn what_one_end_says_the_other_hears_once_and_in_order(
         role in role(),
-        commands in vec((command(), 0..30_000usize), 0..8),
+        commands in vec((command(), 0..30_000usize), 0..=STEPS),
         cuts in vec(any::<Index>(), 0..12),
     ) {
         let mut config = Config::default();
