@@ -95,21 +95,22 @@ impl Origins {
         mut fields: impl Iterator<Item = &'r [u8]>,
         host: &[u8],
     ) -> bool {
-        let origin = match (fields.next(), fields.next()) {
+        let single = match (fields.next(), fields.next()) {
             (None, _) => return !self.required,
-            _ if self.allowed == Allowed::Any => return true,
-            (Some(origin), None) => origin,
-            _ => return false,
+            (Some(origin), None) => Some(origin),
+            _ => None,
         };
-        if self.allowed == Allowed::Same && is_plainly_of_host(origin, host) {
-            return true;
-        }
-        let origin = core::str::from_utf8(origin).ok().and_then(Origin::parse);
-        let Some(origin) = origin else { return false };
+        let parsed = || core::str::from_utf8(single?).ok().and_then(Origin::parse);
         match &self.allowed {
             Allowed::Any => true,
-            Allowed::Same => origin.is_of_host(core::str::from_utf8(host).unwrap_or_default()),
-            Allowed::List(list) => list.iter().any(|allowed| allowed.is(&origin)),
+            Allowed::Same => {
+                let host_text = || core::str::from_utf8(host).unwrap_or_default();
+                single.is_some_and(|origin| is_plainly_of_host(origin, host))
+                    || parsed().is_some_and(|origin| origin.is_of_host(host_text()))
+            }
+            Allowed::List(list) => {
+                parsed().is_some_and(|origin| list.iter().any(|allowed| allowed.is(&origin)))
+            }
         }
     }
 }

@@ -9,12 +9,12 @@
 # one: added up, functions whose records differ between two of them ("mismatched data") are lost.
 #
 # What of the core is not covered, and why:
-#   * connection/incoming.rs, incoming/inflate.rs, incoming/message.rs, connection/outgoing.rs,
-#     handshake/client.rs: the `else` of `let Some(message) = ...`, `let Some(compressor) = ...`,
-#     `let Some((response, body)) = ...`. There always is one where the stage says so; the answer to
-#     there being none is harmless and no panic. Likewise `Ready::Piece` in `next_event`.
+#   * connection/incoming/{inflate,message,stages}.rs, connection/outgoing.rs, handshake/client.rs: the
+#     `else` of `let Some(message) = ...`, `let Some(compressor) = ...`, `let Some((response, body)) = ...`.
+#     There always is one where the stage says so; the answer to there being none is harmless and no
+#     panic. Likewise `Ready::Piece` in `next_event`, in connection/incoming.rs.
 #   * deflate/compressor.rs, deflate/inflater.rs: a state that is given back or reset, and is not there.
-#   * mask.rs: the `else` of `last_chunk`, whose length was matched on just before.
+#   * mask.rs: the `else` of `last_chunk` and `last_chunk_mut`, whose length was matched on just before.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

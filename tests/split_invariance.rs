@@ -34,18 +34,24 @@ enum Step {
 type Control = (bool, Vec<u8>);
 
 fn control() -> impl Strategy<Value = Control> {
-    (any::<bool>(), vec(any::<u8>(), 0..126))
+    (any::<bool>(), vec(any::<u8>(), 0..=CONTROL))
 }
+
+/// The most steps, and the longest payloads of messages and control frames. An interpreter, which
+/// is slow, has fewer and shorter ones.
+const STEPS: usize = if cfg!(miri) { 3 } else { 7 };
+const LONG: usize = if cfg!(miri) { 100 } else { 3000 };
+const CONTROL: usize = if cfg!(miri) { 20 } else { 125 };
 
 /// Text in which every length of a character is common.
 fn string() -> impl Strategy<Value = String> {
     let character = prop_oneof![Just('a'), Just('\u{7ff}'), Just('소'), Just('😀'), any::<char>()];
-    prop_oneof![4 => vec(character.clone(), 0..20), 1 => vec(character, 0..1000)]
+    prop_oneof![4 => vec(character.clone(), 0..20), 1 => vec(character, 0..LONG / 3)]
         .prop_map(String::from_iter)
 }
 
 fn message() -> impl Strategy<Value = Step> {
-    let bytes = prop_oneof![4 => vec(any::<u8>(), 0..40), 1 => vec(any::<u8>(), 0..3000)];
+    let bytes = prop_oneof![4 => vec(any::<u8>(), 0..40), 1 => vec(any::<u8>(), 0..LONG)];
     let payload = prop_oneof![
         string().prop_map(|text| (true, text.into_bytes())),
         bytes.prop_map(|bytes| (false, bytes)),
@@ -68,7 +74,7 @@ fn script() -> impl Strategy<Value = Vec<Step>> {
             3 => control().prop_map(Step::Control),
             1 => close.prop_map(Step::Close),
         ],
-        0..8,
+        0..=STEPS,
     )
 }
 
@@ -282,7 +288,7 @@ proptest! {
     #[test]
     fn what_one_end_says_the_other_hears_once_and_in_order(
         role in role(),
-        commands in vec((command(), 0..30_000usize), 0..8),
+        commands in vec((command(), 0..30_000usize), 0..=STEPS),
         cuts in vec(any::<Index>(), 0..12),
     ) {
         let mut config = Config::default();

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Display;
 
 use sotong::handshake::HandshakeError;
-use sotong::{CloseCode, ProtocolError, SendError, TimedOut};
+use sotong::{CloseCode, InvalidOrigin, ProtocolError, SendError, TimedOut};
 
 const PROTOCOL: [(ProtocolError, &str); 21] = [
     (ProtocolError::ReservedBits, "RFC 6455, section 5.2"),
@@ -42,7 +42,7 @@ const SEND: [(SendError, &str); 6] = [
 const TIMED_OUT: [(TimedOut, &str); 4] =
     [(TimedOut::Handshake, ""), (TimedOut::Pong, ""), (TimedOut::Close, ""), (TimedOut::Send, "")];
 
-const HANDSHAKE: [(HandshakeError, &str); 27] = [
+const HANDSHAKE: [(HandshakeError, &str); 28] = [
     (HandshakeError::Malformed, "RFC 9112"),
     (HandshakeError::HeadTooLarge, ""),
     (HandshakeError::TooManyLines, ""),
@@ -57,6 +57,7 @@ const HANDSHAKE: [(HandshakeError, &str); 27] = [
     (HandshakeError::RepeatedVersion, "RFC 6455, section 11.3.5"),
     (HandshakeError::BadKey, "RFC 6455, section 4.2.1"),
     (HandshakeError::UnexpectedBody, "RFC 9110, section 7.8"),
+    (HandshakeError::OriginNotAllowed, "RFC 6455, section 10.2"),
     (HandshakeError::BadSubprotocols, "RFC 6455, section 4.1"),
     (HandshakeError::BadExtensions, "RFC 6455, section 9.1"),
     (HandshakeError::BadAccept, "RFC 6455, section 4.1"),
@@ -92,6 +93,7 @@ fn every_error_says_what_went_wrong_and_where_the_rule_stands() {
     assert_told(&SEND);
     assert_told(&TIMED_OUT);
     assert_told(&HANDSHAKE);
+    assert_told(&[(InvalidOrigin, "RFC 6454")]);
 }
 
 #[test]

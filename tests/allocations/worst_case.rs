@@ -16,8 +16,9 @@ fn worst_case(role: Role, limits: &Limits) -> usize {
     handshake(role, limits).max(FIXED + receive(limits) + send(limits, 0))
 }
 
-/// The connection itself, the message under way, a pong that is due, the first of each buffer.
-const FIXED: usize = 4 * 1024;
+/// The connection itself, the message under way, a pong that is due, the first of each buffer: 4 KiB
+/// on a machine of 64 bits.
+const FIXED: usize = 256 * SLICE;
 
 /// A message grows to half as much again as it has brought, beside the storage that it leaves: that
 /// was full, so no larger than the message and a quarter of a read.
@@ -49,14 +50,17 @@ const REPLIES: usize = 2 * (14 + 125);
 /// the place of a slice, in a vector that grows to twice its size beside the memory that it leaves.
 /// A client keeps the body of a refusal, in such a vector too.
 fn handshake(role: Role, limits: &Limits) -> usize {
-    let head = read(limits) + limits.head + limits.head_lines * 32;
+    let head = read(limits) + limits.head + limits.head_lines * 2 * SLICE;
     FIXED
         + head
         + match role {
-            Role::Server => limits.head / 2 * size_of::<&[u8]>() * 3,
+            Role::Server => limits.head / 2 * SLICE * 3,
             Role::Client => limits.refusal_body * 3,
         }
 }
+
+/// 16 bytes on a machine of 64 bits.
+const SLICE: usize = size_of::<&[u8]>();
 
 #[cfg(feature = "deflate")]
 /// A compressor and a decompressor that keep their context, of the largest settings.
@@ -292,7 +296,10 @@ fn what_security_md_says_is_what_the_formula_comes_to() {
     for (part, bytes) in parts {
         let line = page.lines().find(|line| line.starts_with(part)).expect(part);
         let told: String = line[part.len()..].chars().filter(char::is_ascii_digit).collect();
-        assert_eq!(told, bytes.to_string(), "{line}");
+        let told: usize = told.parse().unwrap();
+        // The page tells of machines of 64 bits; others take less.
+        let is_right = if SLICE == 16 { told == bytes } else { told >= bytes };
+        assert!(is_right, "{bytes}: {line}");
     }
 }
 

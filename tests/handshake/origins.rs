@@ -166,6 +166,14 @@ fn programs_that_are_no_browsers_are_let_in_unless_an_origin_is_required() {
 }
 
 #[test]
+fn a_field_is_an_origin_by_its_name() {
+    // As long as that name is.
+    let line = "Accept: https://evil.example";
+    assert_eq!(status_of(&Origins::same(), &[line]), 101);
+    assert_eq!(status_of(&Origins::same().required(), &[line]), 403);
+}
+
+#[test]
 fn a_list_takes_origins_and_nothing_else() {
     for bad in [
         "null",
@@ -187,6 +195,28 @@ fn a_list_takes_origins_and_nothing_else() {
         assert_eq!(listed, Err(InvalidOrigin), "{bad}");
     }
     assert_eq!(list(&["HTTPS://A"]), list(&["https://a:443"]));
+}
+
+/// Where a page fetches something, say.
+#[test]
+fn an_origin_can_be_looked_at_in_a_request_that_is_no_upgrade() {
+    // (Host and Origin, whether the same origin is allowed)
+    let table: [(&[&str], bool); 5] = [
+        (&["Host: chat.example", "Origin: https://chat.example"], true),
+        (&["Host: chat.example"], true),
+        (&["Host: chat.example", "Origin: https://evil.example"], false),
+        (&["Host: chat.example", "Origin: https://chat.example", "Origin: https://b"], false),
+        // Nobody is at home at a host that cannot be.
+        (&["Host: a/chat.example", "Origin: https://a/chat.example"], false),
+    ];
+    for (lines, is_allowed) in table {
+        let bytes = head(&[&["GET / HTTP/1.1"], lines].concat());
+        let request = receive(&Config::default(), &bytes, 1000).unwrap().unwrap();
+        assert!(request.upgrade().is_err());
+        let expected = if is_allowed { Ok(()) } else { Err(HandshakeError::OriginNotAllowed) };
+        assert_eq!(request.check_origin(&Origins::same()), expected, "{lines:?}");
+        assert_eq!(request.check_origin(&Origins::any()), Ok(()), "{lines:?}");
+    }
 }
 
 #[test]

@@ -40,12 +40,13 @@ fn receive(role: Role, bytes: &[u8]) -> Trace {
     receive_with(&Config::default(), role, bytes)
 }
 
-/// An interpreter, which takes a thousand times as long, gets its bytes in small portions.
-const TRICKLE: usize = if cfg!(miri) { 23 } else { 1 };
+/// An interpreter takes a thousand times as long: what is long is smaller by this, of all codes it
+/// tries every so-manieth, and what comes byte by byte comes in portions of this.
+const FEWER: usize = if cfg!(miri) { 23 } else { 1 };
 
 fn receive_with(config: &Config, role: Role, bytes: &[u8]) -> Trace {
     let whole = End::new(role, config).feed([bytes]);
-    let trickled = End::new(role, config).feed(bytes.chunks(TRICKLE));
+    let trickled = End::new(role, config).feed(bytes.chunks(FEWER));
     assert_eq!(whole, trickled, "{role:?} {}", bytes.escape_ascii());
     whole
 }

@@ -43,9 +43,8 @@ fn half_a_code_fails_the_connection() {
 
 #[test]
 fn a_code_that_is_not_for_the_wire_fails_the_connection() {
-    let forbidden =
-        (0..1000).chain([1004, 1005, 1006, 1015]).chain(1016..3000).chain([5000, 65_535]);
-    for code in forbidden {
+    let ranges = (0..1000).step_by(FEWER).chain((1016..3000).step_by(FEWER));
+    for code in ranges.chain([999, 1004, 1005, 1006, 1015, 2999, 5000, 65_535]) {
         for role in ROLES {
             let bytes = frames(role, &[(0x88, &u16::to_be_bytes(code))]);
             let expected = failed(role, vec![], ProtocolError::CloseCodeForbidden, 1002);

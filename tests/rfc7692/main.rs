@@ -17,7 +17,11 @@ mod section_7_2_messages;
 use common::{End, Seen, Trace, frame};
 use sotong::{Agreed, Config, Deflate, DeflateParameters, ProtocolError, Role, State, Transport};
 
+#[cfg(not(miri))]
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
+/// An interpreter takes a second for a compressor: it tries the role that unmasks.
+#[cfg(miri)]
+const ROLES: [Role; 1] = [Role::Server];
 
 /// "Hello" as section 7.2.3.1 compresses it.
 const HELLO: &[u8] = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
