@@ -233,7 +233,7 @@ impl SingleFrame {
         let (payload_len, rest) = match second & 0x7f {
             short @ 0..126 => (usize::from(short), rest),
             126 => match rest.split_first_chunk()? {
-                (&[0, ..126], _) => return None,
+                (&[0, 0..126], _) => return None,
                 (extended, rest) => (u16::from_be_bytes(*extended).into(), rest),
             },
             _ => return None,
