@@ -42,7 +42,7 @@ const SEND: [(SendError, &str); 6] = [
 const TIMED_OUT: [(TimedOut, &str); 4] =
     [(TimedOut::Handshake, ""), (TimedOut::Pong, ""), (TimedOut::Close, ""), (TimedOut::Send, "")];
 
-const HANDSHAKE: [(HandshakeError, &str); 27] = [
+const HANDSHAKE: [(HandshakeError, &str); 28] = [
     (HandshakeError::Malformed, "RFC 9112"),
     (HandshakeError::HeadTooLarge, ""),
     (HandshakeError::TooManyLines, ""),
@@ -59,6 +59,7 @@ const HANDSHAKE: [(HandshakeError, &str); 27] = [
     (HandshakeError::UnexpectedBody, "RFC 9110, section 7.8"),
     (HandshakeError::BadSubprotocols, "RFC 6455, section 4.1"),
     (HandshakeError::BadExtensions, "RFC 6455, section 9.1"),
+    (HandshakeError::OriginNotAllowed, "RFC 6455, section 10.2"),
     (HandshakeError::BadAccept, "RFC 6455, section 4.1"),
     (HandshakeError::SubprotocolNotOffered, "RFC 6455, section 4.1"),
     (HandshakeError::ExtensionNotOffered, "RFC 6455, section 4.1"),
