@@ -368,7 +368,7 @@ mod tests {
     #[test]
     fn a_large_message_is_read_in_portions_that_the_cache_holds() {
         let mut rx = ReceiveBuffer::with_capacity(512);
-        rx.storage = vec![0; LARGE * 10];
+        rx.storage = vec![0; 1 << 20];
         for (kept, missing, large, room) in [
             (0, 511, None, 512),
             (0, 512, Some(512), 512),
