@@ -283,6 +283,19 @@ mod tests {
     }
 
     #[test]
+    fn a_short_payload_is_copied_behind_its_header_and_a_longer_one_is_not() {
+        for (tail, copied) in [(0, 0), (1, 1), (4096, 4096), (4097, 0)] {
+            let (mut tx, tail) = (SendBuffer::new(), vec![1; tail]);
+            let mut transmit = tx.transmit_with(&tail);
+            assert_eq!((transmit.len(), transmit.is_empty()), (tail.len(), tail.is_empty()));
+            transmit.join_short();
+            assert_eq!(transmit.slices().map(<[u8]>::len), [copied, tail.len() - copied]);
+            transmit.consume(tail.len());
+            assert!(transmit.is_empty());
+        }
+    }
+
+    #[test]
     fn with_a_header_comes_the_room_for_its_payload() {
         let mut tx = SendBuffer::new();
         let header = FrameHeader {
