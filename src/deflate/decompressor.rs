@@ -218,13 +218,15 @@ mod tests {
 
     #[test]
     fn what_was_made_before_a_fault_comes_out_before_it() {
-        let message = b"\x00\x05\x00\xfa\xffHello\x06"; // stored, then a block of type 3
-        for &window_bits in WINDOWS {
-            let (mut decompressor, mut room) = (decompressor(window_bits, true), [0; 64]);
-            let (taken, made) = decompressor.inflate(message, &mut room).expect("Hello");
-            assert_eq!((&room[..made], decompressor.has_more()), (&b"Hello"[..], true));
-            let rest = decompressor.inflate(&message[taken..], &mut room);
-            assert_eq!(rest, Err(ProtocolError::NotDeflate), "{window_bits} bits");
+        // A stored block, final or not, and then one of type 3.
+        for message in [b"\x00\x05\x00\xfa\xffHello\x06", b"\x01\x05\x00\xfa\xffHello\x06"] {
+            for &window_bits in WINDOWS {
+                let (mut decompressor, mut room) = (decompressor(window_bits, true), [0; 64]);
+                let (taken, made) = decompressor.inflate(message, &mut room).expect("Hello");
+                assert_eq!((&room[..made], decompressor.has_more()), (&b"Hello"[..], true));
+                let rest = decompressor.inflate(&message[taken..], &mut room);
+                assert_eq!(rest, Err(ProtocolError::NotDeflate), "{window_bits} bits");
+            }
         }
     }
 

@@ -113,6 +113,19 @@ fn a_message_that_inflates_too_much_fails_once_it_is_large() {
 }
 
 #[test]
+fn the_pieces_of_a_message_are_as_large_as_its_documentation_says() {
+    let wire = message(Role::Server, &[b' '; 40_000], both(15, true));
+    let mut end = End::with(Role::Server, &Config::default(), both(15, true));
+    assert_eq!(end.rx.extend(&wire), wire.len());
+    for (expected, is_last) in [(16_384, false), (16_384, false), (7_232, true)] {
+        let Ok(Some(Chunk::Binary { piece, last })) = end.conn.next_chunk(&mut end.rx) else {
+            panic!("a piece of {expected} bytes")
+        };
+        assert_eq!((piece.len(), last), (expected, is_last));
+    }
+}
+
+#[test]
 fn a_message_passes_in_pieces_of_bounded_size() {
     let text: String = (0..200_000).map(|n| format!("{n} 소통 ")).collect();
     for role in ROLES {
