@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Display;
 
 use sotong::handshake::HandshakeError;
-use sotong::{CloseCode, ProtocolError, SendError, TimedOut};
+use sotong::{CloseCode, InvalidOrigin, ProtocolError, SendError, TimedOut};
 
 const PROTOCOL: [(ProtocolError, &str); 21] = [
     (ProtocolError::ReservedBits, "RFC 6455, section 5.2"),
@@ -93,6 +93,7 @@ fn every_error_says_what_went_wrong_and_where_the_rule_stands() {
     assert_told(&SEND);
     assert_told(&TIMED_OUT);
     assert_told(&HANDSHAKE);
+    assert_told(&[(InvalidOrigin, "RFC 6454")]);
 }
 
 #[test]
