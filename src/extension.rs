@@ -147,9 +147,9 @@ pub(crate) struct AsciiSet([bool; 256]);
 impl AsciiSet {
     pub(crate) const fn alphanumeric_and(marks: &[u8]) -> Self {
         let mut table = [false; 256];
-        let mut byte = 0u8;
-        while byte < 128 {
-            table[byte as usize] = byte.is_ascii_alphanumeric();
+        let mut byte = 0;
+        while byte < table.len() {
+            table[byte] = (byte as u8).is_ascii_alphanumeric();
             byte += 1;
         }
         let mut i = 0;

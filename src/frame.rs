@@ -233,7 +233,7 @@ impl SingleFrame {
         let (payload_len, rest) = match second & 0x7f {
             short @ 0..126 => (usize::from(short), rest),
             126 => match rest.split_first_chunk()? {
-                (&[0, ..126], _) => return None,
+                (&[0, 0..126], _) => return None,
                 (extended, rest) => (u16::from_be_bytes(*extended).into(), rest),
             },
             _ => return None,
@@ -255,6 +255,7 @@ impl SingleFrame {
 mod tests {
     use super::*;
     use ProtocolError::*;
+    use alloc::vec;
 
     const OPCODES: [Opcode; 6] = [
         Opcode::Continuation,
@@ -314,6 +315,47 @@ mod tests {
                 let expected = if end < deciding { Ok(None) } else { Err(error) };
                 assert_eq!(FrameHeader::decode(&bytes[..end]), expected, "{bytes:x?} to {end}");
             }
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_all_here_is_seen_at_once_and_nothing_else_is() {
+        let look = |bytes: &[u8]| {
+            let SingleFrame { is_text, masking_key, header_len, payload_len } =
+                SingleFrame::decode(bytes)?;
+            Some((is_text, masking_key, header_len, payload_len))
+        };
+        for len in [0, 1, 125, 126, 255, 256, 0xffff] {
+            for masking_key in [None, Some([0xde, 0xad, 0xbe, 0xef])] {
+                for opcode in [Opcode::Text, Opcode::Binary] {
+                    let payload_len = len as u64;
+                    let header =
+                        FrameHeader { fin: true, reserved: 0, opcode, masking_key, payload_len };
+                    let header = header.encode();
+                    let header_len = header.as_ref().len();
+                    let bytes = [header.as_ref(), &vec![0x81; len + 1]].concat();
+                    let expected = Some((opcode == Opcode::Text, masking_key, header_len, len));
+                    assert_eq!(look(&bytes), expected, "and more behind it");
+                    assert_eq!(look(&bytes[..header_len + len]), expected);
+                    for end in (0..header_len).chain([header_len + len - 1]) {
+                        assert_eq!(look(&bytes[..end]), None, "{end} of {len}");
+                    }
+                }
+            }
+        }
+        let other: [&[u8]; 9] = [
+            b"\x01\x00",
+            b"\x02\x00",
+            b"\x80\x00",
+            b"\x88\x00",
+            b"\x89\x00",
+            b"\xc1\x00",
+            b"\x83\x00",
+            b"\x81\x7e\x00\x7d", // a length not in its shortest form
+            b"\x81\x7f\0\0\0\0\0\x01\0\0",
+        ];
+        for start in other {
+            assert_eq!(look(&[start, &vec![0; 0x1_0000]].concat()), None, "{start:x?}");
         }
     }
 }

@@ -251,17 +251,35 @@ fn endless_empty_fragments_hold_nothing_and_end() {
 #[test]
 fn an_idle_connection_gives_its_buffers_back() {
     for role in [Role::Server, Role::Client] {
-        let mut end = End::new(role, &Config::default());
-        let bytes = frame_to(role, 0x81, b"a message and no ping");
-        let before = LIVE.get();
-        end.receive(&bytes, 7, true).unwrap();
-        assert!(LIVE.get() > before);
-        end.rx.release();
-        end.tx.release();
-        end.conn.release();
-        assert_eq!(LIVE.get(), before);
-        end.receive(&bytes, 7, true).unwrap();
-        assert_eq!(end.events, 2, "they come back");
+        let message = frame_to(role, 0x81, b"a message");
+        let with_ping = [&message[..], &frame_to(role, 0x89, b"and a ping")].concat();
+        for (bytes, events) in [(message, 1), (with_ping, 2)] {
+            let mut end = End::new(role, &Config::default());
+            let before = LIVE.get();
+            end.receive(&bytes, 7, true).unwrap();
+            assert!(LIVE.get() > before);
+            end.rx.release();
+            end.tx.release();
+            end.conn.release();
+            assert_eq!(LIVE.get(), before);
+            end.receive(&bytes, 7, true).unwrap();
+            assert_eq!(end.events, 2 * events, "they come back");
+        }
+    }
+}
+
+#[test]
+fn a_message_that_comes_whole_needs_no_memory_but_the_buffer() {
+    let mut config = Config::default();
+    for limit in [1 << 20, 5] {
+        (config.limits.message, config.limits.frame) = (limit, limit);
+        for role in [Role::Server, Role::Client] {
+            let mut end = End::new(role, &config);
+            let before = LIVE.get();
+            end.receive(&frame_to(role, 0x81, b"whole"), usize::MAX, false).unwrap();
+            end.rx.release();
+            assert_eq!((end.events, LIVE.get()), (1, before));
+        }
     }
 }
 

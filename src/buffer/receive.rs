@@ -18,7 +18,8 @@
 //! A compressed message is inflated from the unparsed bytes into the gap, which is kept wide for it:
 //! what is unparsed then lies at the end of the storage.
 
-use alloc::vec;
+mod room;
+
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -207,32 +208,6 @@ impl ReceiveBuffer {
         self.missing = missing;
     }
 
-    /// The first `n` unparsed bytes, and a place behind what is kept for what they inflate to: at
-    /// least one byte, at most `most`, which is not 0.
-    ///
-    /// The storage grows by what was put there, and never beyond what is kept, `most` and one read.
-    pub(crate) fn inflate_room(&mut self, n: usize, most: usize) -> (&[u8], &mut [u8]) {
-        let step = most.min(Self::INFLATE_STEP);
-        if self.kept.is_empty() {
-            self.kept = 0..0;
-        }
-        // Below a quarter steps get too small to be worth a call.
-        if self.unparsed.start - self.kept.end < step.min(Self::INFLATE_STEP / 4) {
-            let size = self.storage.len();
-            let needed = self.kept.len() + self.unparsed.len().max(self.capacity);
-            self.is_inflating = true;
-            self.lay_out(if size >= needed + step {
-                size // to move what is held is enough
-            } else {
-                (size * 2).clamp(needed + step, needed.saturating_add(most))
-            });
-        }
-        let (before, unparsed) = self.storage.split_at_mut(self.unparsed.start);
-        let room = &mut before[self.kept.end..];
-        let len = room.len().min(step);
-        (&unparsed[..n], &mut room[..len])
-    }
-
     /// Adds `made` bytes, which were put into [`inflate_room`](Self::inflate_room), to the message
     /// under way, and passes over the `taken` ones that they come from.
     pub(crate) fn keep_inflated(&mut self, taken: usize, made: usize) {
@@ -269,66 +244,6 @@ impl ReceiveBuffer {
         self.unparsed = 0..0;
         self.missing = 0;
     }
-
-    /// Makes room to read, and grows if a message takes it up.
-    fn make_room(&mut self) {
-        let held = self.kept.len() + self.unparsed.len();
-        let size = self.storage.len();
-        self.lay_out(if self.is_inflating && size == 0 {
-            self.capacity + Self::INFLATE_STEP
-        } else if self.is_inflating {
-            size.max(held + self.capacity)
-        } else if size == 0 || self.kept.len() > size / 2 {
-            // Twice what a message has brought so far, but not more than its frame lacks. Between fragments
-            // nobody knows what comes; then half as much again, and the next read.
-            let more = self.large().unwrap_or(held / 2 + self.capacity);
-            let needed = more.saturating_add(held + CACHE_LINE);
-            needed.min(size * 2).max(self.capacity + CACHE_LINE).max(size)
-        } else {
-            size
-        });
-    }
-
-    /// Moves what is kept to the front, and what is unparsed behind it or behind the gap, in a storage
-    /// of `size` bytes, which is not smaller than it was.
-    fn lay_out(&mut self, size: usize) {
-        self.room = 0; // the spare place is another one now
-        if self.storage.is_empty() {
-            self.storage = vec![0; size]; // which the allocator has at hand
-        } else if size > self.storage.len() {
-            // In place where the allocator can do that: there are never two of a large one.
-            self.storage.reserve_exact(size - self.storage.len());
-            self.storage.resize(size, 0);
-        }
-        let (kept, unparsed) = (self.kept.len(), self.unparsed.len());
-        let start = if kept > 0 { self.kept.start } else { self.unparsed.start };
-        let front = match start {
-            _ if self.is_inflating => 0,
-            ..CACHE_LINE if kept + unparsed > 0 => start, // to move it gains nothing
-            _ => self.before_line(kept + unparsed),
-        };
-        if kept > 0 && self.kept.start != front {
-            self.storage.copy_within(self.kept.clone(), front);
-        }
-        self.kept = front..front + kept;
-        let start = if self.is_inflating { self.gap_end(unparsed) } else { self.kept.end };
-        if unparsed > 0 && self.unparsed.start != start {
-            self.storage.copy_within(self.unparsed.clone(), start);
-        }
-        self.unparsed = start..start + unparsed;
-    }
-
-    /// Where `held` bytes begin so that a line of the cache begins behind them.
-    fn before_line(&self, held: usize) -> usize {
-        let behind = self.storage.get(held..).unwrap_or_default();
-        let gap = behind.as_ptr().align_offset(CACHE_LINE);
-        if gap < behind.len() { gap } else { 0 }
-    }
-
-    /// Where `unparsed` bytes begin so that one read, or they, reach to the end of the storage.
-    fn gap_end(&self, unparsed: usize) -> usize {
-        self.storage.len().saturating_sub(unparsed.max(self.capacity))
-    }
 }
 
 const CACHE_LINE: usize = 64;
@@ -336,6 +251,7 @@ const CACHE_LINE: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
 
     /// The largest message here; smaller under an interpreter, which is slow.
     const LARGE: usize = if cfg!(miri) { 5_000 } else { 100_000 };
@@ -433,5 +349,77 @@ mod tests {
         let mut rx = ReceiveBuffer::with_capacity(512);
         let room = rx.spare().len();
         rx.filled(room + 1);
+    }
+
+    #[test]
+    fn reads_take_a_quarter_of_the_capacity_or_more() {
+        let mut rx = ReceiveBuffer::with_capacity(512);
+        let start = rx.spare().len();
+        assert_eq!((start, rx.capacity()), (512, 512));
+        rx.filled(300);
+        let end = rx.storage.len() - 128;
+        (rx.unparsed.start, rx.unparsed.end) = (end - 70, end);
+        assert_eq!((rx.spare().len(), rx.unparsed.end), (128, end));
+        rx.filled(1);
+        assert!(rx.spare().len() > 128 && rx.unparsed.end < end);
+        assert_eq!(rx.unparsed().len(), 71);
+    }
+
+    #[test]
+    fn a_large_message_is_read_in_portions_that_the_cache_holds() {
+        let mut rx = ReceiveBuffer::with_capacity(512);
+        rx.storage = vec![0; 1 << 20];
+        for (kept, missing, large, room) in [
+            (0, 511, None, 512),
+            (0, 512, Some(512), 512),
+            (0, 300_000, Some(300_000), 256 * 1024),
+            (0, 256 * 1024, Some(256 * 1024), 256 * 1024),
+            (0, 4_000, Some(4_000), 4_000),
+            (500, 11, None, 512),
+            (500, 12, Some(12), 12),
+            (600, 1, Some(1), 1),
+            (600, 0, None, 512),
+        ] {
+            (rx.kept, rx.unparsed, rx.missing) = (0..kept, 600..601, missing);
+            assert_eq!((rx.large(), rx.spare().len()), (large, room), "{kept}, {missing}");
+        }
+    }
+
+    #[test]
+    fn a_read_that_takes_all_the_room_is_likely_not_the_last() {
+        let mut rx = ReceiveBuffer::with_capacity(512);
+        for (len, awaits_more) in [(600, true), (5, false), (600, true)] {
+            rx.discard();
+            let _ = rx.extend(&[7; 600][..len]);
+            assert_eq!(rx.awaits_more(), awaits_more);
+        }
+        assert_eq!((rx.received(), rx.held()), (512 + 5 + 512, 512 + CACHE_LINE));
+    }
+
+    #[test]
+    fn more_than_a_read_and_a_step_of_inflating_is_given_back() {
+        for (size, then) in [(0, 0), (512, 512), (512 + 16_384, 512 + 16_384), (512 + 16_385, 0)] {
+            let mut rx = ReceiveBuffer::with_capacity(512);
+            rx.storage = vec![0; size];
+            rx.shrink();
+            assert_eq!(rx.held(), then);
+            rx.storage = vec![0; size.max(1)];
+            rx.unparsed = 0..1;
+            rx.shrink();
+            assert_eq!(rx.held(), size.max(1), "what is held stays");
+        }
+    }
+
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn for_another_connection_nothing_is_left_of_the_one_before() {
+        let mut rx = ReceiveBuffer::with_capacity(512);
+        let _ = rx.extend(&[7; 600]);
+        rx.keep(512, 1000);
+        rx.take_kept(512);
+        rx.is_inflating = true;
+        rx.resume(7);
+        assert_eq!((rx.received(), rx.awaits_more(), rx.large()), (7, false, None));
+        assert!(!rx.is_inflating);
     }
 }

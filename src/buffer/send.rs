@@ -230,6 +230,7 @@ impl Drop for Transmit<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Opcode;
     use alloc::vec;
 
     /// Enough to move what is queued some times; fewer under an interpreter, which is slow.
@@ -278,6 +279,57 @@ mod tests {
             tx.transmit().consume(len);
             tx.shrink();
             assert_eq!(tx.queue.capacity().min(1000), kept);
+        }
+    }
+
+    #[test]
+    fn a_short_payload_is_copied_behind_its_header_and_a_longer_one_is_not() {
+        for (tail, copied) in [(0, 0), (1, 1), (4096, 4096), (4097, 0)] {
+            let (mut tx, tail) = (SendBuffer::new(), vec![1; tail]);
+            let mut transmit = tx.transmit_with(&tail);
+            assert_eq!((transmit.len(), transmit.is_empty()), (tail.len(), tail.is_empty()));
+            transmit.join_short();
+            assert_eq!(transmit.slices().map(<[u8]>::len), [copied, tail.len() - copied]);
+            transmit.consume(tail.len());
+            assert!(transmit.is_empty());
+        }
+    }
+
+    #[test]
+    fn with_a_header_comes_the_room_for_its_payload() {
+        let mut tx = SendBuffer::new();
+        let header = FrameHeader {
+            fin: true,
+            reserved: 0,
+            opcode: Opcode::Text,
+            masking_key: None,
+            payload_len: 9,
+        };
+        tx.push_header(&header.encode(), 1000);
+        assert_eq!((&tx.queue[..], tx.held()), (&b"\x81\x09"[..], 16 + 1000));
+    }
+
+    #[test]
+    fn what_a_few_messages_need_is_kept() {
+        for (capacity, then) in [(0, 0), (1000, 1000), (98_304, 98_304), (98_305, 0)] {
+            let mut tx = SendBuffer::new();
+            tx.queue = Vec::with_capacity(capacity);
+            assert_eq!(tx.held(), capacity);
+            tx.shrink();
+            assert_eq!(tx.held(), then);
+        }
+    }
+
+    #[test]
+    fn what_was_sent_is_given_up_once_it_is_large_and_no_less_than_what_is_left() {
+        // (queued, sent, sent then)
+        for (queued, first, second) in [(40_000, 32_767, 32_768), (100_000, 49_999, 50_000)] {
+            let mut tx = SendBuffer::new();
+            tx.push(&vec![1; queued]);
+            tx.transmit().consume(first);
+            assert_eq!((tx.start, tx.queue.len()), (first, queued));
+            tx.transmit().consume(second - first);
+            assert_eq!((tx.start, tx.queue.len(), tx.sent()), (0, queued - second, second as u64));
         }
     }
 

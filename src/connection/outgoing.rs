@@ -277,7 +277,6 @@ impl Outgoing {
             self.queue_pong_and_ping(tx);
         }
         let code = match self.reply.ending() {
-            _ if self.close_sent => return,
             None | Some(Ending::Failed(ProtocolError::UnexpectedEof)) => return,
             Some(Ending::Closed(code)) => code,
             Some(Ending::Failed(error)) => Some(error.close_code()),

@@ -218,6 +218,20 @@ mod tests {
     }
 
     #[test]
+    fn what_was_made_before_a_fault_comes_out_before_it() {
+        // A stored block, final or not, and then one of type 3.
+        for message in [b"\x00\x05\x00\xfa\xffHello\x06", b"\x01\x05\x00\xfa\xffHello\x06"] {
+            for &window_bits in WINDOWS {
+                let (mut decompressor, mut room) = (decompressor(window_bits, true), [0; 64]);
+                let (taken, made) = decompressor.inflate(message, &mut room).expect("Hello");
+                assert_eq!((&room[..made], decompressor.has_more()), (&b"Hello"[..], true));
+                let rest = decompressor.inflate(&message[taken..], &mut room);
+                assert_eq!(rest, Err(ProtocolError::NotDeflate), "{window_bits} bits");
+            }
+        }
+    }
+
+    #[test]
     fn what_does_not_end_with_a_block_fails() {
         let mut table: Vec<&[u8]> = (1..HELLO.len() - 1).map(|n| &HELLO[..n]).collect();
         table.extend([

@@ -178,3 +178,11 @@ fn a_writing_half_that_waits_without_reading_asks_for_no_sign_of_life() {
     assert_eq!(outgoing.poll_timeout(secs(41), stalled), Some(secs(71)));
     assert_eq!(outgoing.handle_timeout(secs(71), stalled), Err(TimedOut::Send));
 }
+
+#[test]
+fn a_connection_tells_the_timeouts_that_it_was_made_with() {
+    let mut config = quiet();
+    config.timeouts.pong = Some(secs(7));
+    let conn = Connection::server(&config, Agreed::default());
+    assert_eq!((conn.timeouts().keepalive, conn.timeouts().pong), (None, Some(secs(7))));
+}

@@ -247,6 +247,13 @@ fn interim_responses_are_passed_over_and_bounded() {
     let bytes = interim.repeat(10_000 / FEWER);
     let error = Err(HandshakeError::HeadTooLarge);
     assert_eq!(ended(&Config::default(), &[], &bytes), error);
+    let mut config = Config::default();
+    let interim = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+    config.limits.head = 5 * interim.len();
+    for (times, expected) in [(5, opened()), (6, error)] {
+        let bytes = [&interim.repeat(times), &head(&RESPONSE)[..]].concat();
+        assert_eq!(ended(&config, &[], &bytes), expected, "{times}");
+    }
 }
 
 #[test]

@@ -235,3 +235,15 @@ fn an_origin_can_be_looked_at_before_anything_is_decided() {
     request.reject(200, &[], b"<p>", &mut tx).unwrap();
     assert!(tx.transmit().slices()[0].starts_with(b"HTTP/1.1 200 OK\r\n"));
 }
+
+#[test]
+fn an_origin_without_a_host_is_not_that_of_a_request_without_one() {
+    for host in ["Host: a b", "Host:", "X: no host"] {
+        for origin in ["https://", "http://", "https://a b", ""] {
+            let bytes = head(&["GET / HTTP/1.1", host, &format!("Origin: {origin}")]);
+            let request = receive(&Config::default(), &bytes, usize::MAX).unwrap().unwrap();
+            let refused = Err(HandshakeError::OriginNotAllowed);
+            assert_eq!(request.check_origin(&Origins::same()), refused, "{host}, {origin}");
+        }
+    }
+}

@@ -353,6 +353,7 @@ fn a_field_whose_name_is_only_as_long_as_one_that_matters_does_not_stand_for_it(
     }
     for line in [
         "Hose: a, b",
+        "Oregon: https://elsewhere.example",
         "Content-Weight: 5",
         "Transfer-Decoding: chunked",
         "Sec-WebSocket-Products: a, a",

@@ -211,6 +211,10 @@ fn what_is_due_draws_one_key_and_stays_due_without_one() {
         make_due(&mut end);
         assert_eq!((end.drain(), DRAWN.get()), (vec![], 0), "{what}");
         assert!(end.conn.state() != State::Closed && end.conn.transport() == Transport::Keep);
+        let refused = end.conn.send_text("a", &mut end.tx).err();
+        let is_close = opcode == Opcode::Close;
+        let expected = if is_close { SendError::Closing } else { SendError::NoMaskingKey };
+        assert_eq!(refused, Some(expected), "{what}");
         let asked = ASKED.get();
         LEFT.set(100);
         assert_eq!(decode(&end.drain()), [(nth_key(1), opcode, payload.to_vec())], "{what}");

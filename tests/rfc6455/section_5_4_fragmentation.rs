@@ -1,6 +1,6 @@
 //! Section 5.4: a message in fragments, and what may stand between them.
 
-use sotong::{ProtocolError, Role};
+use sotong::{Chunk, Event, ProtocolError, Role};
 
 use super::*;
 
@@ -88,5 +88,45 @@ fn messages_of_both_kinds_follow_each_other_fragmented_or_not() {
         );
         let events = vec![text("ab"), binary(b"c"), binary(b"de"), text("f")];
         assert_eq!(receive(role, &bytes), open(events, b""));
+    }
+}
+
+#[test]
+fn to_look_tells_whether_something_is_there_and_takes_nothing() {
+    for role in ROLES {
+        let mut end = End::new(role, &Config::default());
+        let (conn, rx) = (&mut end.conn, &mut end.rx);
+        assert_eq!((conn.advance(rx), conn.advance_chunk(rx)), (Ok(false), Ok(false)));
+        fill(rx, &frames(role, &[(0x02, b"Hel")]));
+        assert_eq!((conn.advance_chunk(rx), conn.advance_chunk(rx)), (Ok(true), Ok(true)));
+        let piece = Chunk::Binary { piece: b"Hel", last: false };
+        assert_eq!(conn.next_chunk(rx), Ok(Some(piece)));
+        assert_eq!((conn.advance_chunk(rx), conn.advance(rx)), (Ok(false), Ok(false)));
+        fill(rx, &frames(role, &[(0x80, b"lo")]));
+        assert_eq!((conn.advance(rx), conn.advance(rx)), (Ok(true), Ok(true)));
+        assert_eq!(conn.next_event(rx), Ok(Some(Event::Binary(b"lo"))));
+        assert_eq!((conn.advance(rx), conn.advance_chunk(rx)), (Ok(false), Ok(false)));
+    }
+}
+
+#[test]
+fn what_was_gathered_for_a_whole_message_is_a_piece_of_it_as_long_as_there_is_no_close() {
+    for role in ROLES {
+        let mut end = End::new(role, &Config::default());
+        let (conn, rx) = (&mut end.conn, &mut end.rx);
+        let piece = |piece| Ok(Some(Chunk::Text { piece, last: false }));
+        fill(rx, &frames(role, &[(0x01, b"Hel")]));
+        assert_eq!(conn.next_event(rx), Ok(None));
+        assert_eq!(conn.advance_chunk(rx), Ok(true));
+        assert_eq!(conn.next_chunk(rx), piece("Hel"));
+        assert_eq!(conn.next_chunk(rx), Ok(None));
+        // A control frame that was found before comes before it.
+        fill(rx, &frames(role, &[(0x00, b"l"), (0x89, b"?")]));
+        assert_eq!(conn.advance(rx), Ok(true));
+        assert_eq!(conn.next_chunk(rx), Ok(Some(Chunk::Ping(b"?"))));
+        assert_eq!(conn.next_chunk(rx), piece("l"));
+        fill(rx, &frames(role, &[(0x00, b"o"), (0x88, b"")]));
+        assert_eq!(conn.next_event(rx), Ok(Some(Event::Close(None))));
+        assert_eq!(conn.next_chunk(rx), Ok(None));
     }
 }

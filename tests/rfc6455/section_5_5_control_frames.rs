@@ -62,11 +62,15 @@ fn a_pong_answers_only_the_latest_ping() {
 fn a_reading_half_owes_only_the_latest_pong() {
     let End { conn, mut rx, mut tx } = End::new(Role::Server, &Config::default());
     let (mut incoming, mut outgoing) = conn.split();
+    assert_eq!(
+        (incoming.is_closed(), incoming.has_reply(), outgoing.is_due()),
+        (false, false, false)
+    );
     fill(&mut rx, &frames(Role::Server, &[(0x89, b"first"), (0x89, b"2nd"), (0x88, b"")]));
     while incoming.next_event(&mut rx).unwrap().is_some() {}
     assert!(incoming.has_reply());
     outgoing.answer(&mut incoming);
-    assert!(!incoming.has_reply());
+    assert_eq!((incoming.has_reply(), outgoing.is_due()), (false, true));
     outgoing.poll_transmit(&mut tx);
     assert_eq!(tx.transmit().slices()[0], b"\x8a\x032nd\x88\x00");
     assert_eq!((incoming.is_closed(), outgoing.state()), (true, State::Closed));

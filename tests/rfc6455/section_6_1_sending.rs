@@ -120,6 +120,8 @@ fn a_control_frame_of_ours_has_at_most_125_bytes() {
         assert_eq!((tx.len(), conn.state()), (0, State::Open));
         assert_eq!(conn.ping(&[0; 125], tx).map(|t| t.len() >= 127), Ok(true));
         assert_eq!(conn.pong(&[0; 125], tx).map(|t| t.len() >= 254), Ok(true));
+        let frame = CloseFrame { code: CloseCode::NORMAL, reason: &reason[1..] };
+        assert_eq!(conn.close(Some(frame), tx).map(|t| t.len() >= 381), Ok(true));
     }
 }
 

@@ -264,3 +264,18 @@ fn what_may_be_masked_in_place_is_compressed_as_any_other_message() {
         }
     }
 }
+
+#[test]
+fn what_becomes_no_smaller_goes_as_it_is() {
+    let config = config(|deflate| deflate.threshold = 0);
+    let mut is_met = false;
+    for len in 1..40 {
+        let text = "a".repeat(len);
+        let mut pair = Pair::new(Role::Server, &config, both(15, false));
+        let (_, compressed) = pair.pass(Payload::text(&text).compress(Compress::Yes));
+        let is_smaller = compressed < 2 + len;
+        assert_eq!(pair.pass(Payload::text(&text)), (is_smaller, compressed.min(2 + len)));
+        is_met |= compressed == 2 + len;
+    }
+    assert!(is_met, "one becomes as large as it is");
+}

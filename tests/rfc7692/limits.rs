@@ -81,6 +81,19 @@ fn a_frame_that_no_compressor_makes_is_too_big_at_its_header() {
 }
 
 #[test]
+fn fragments_that_no_compressor_makes_are_too_big_at_the_header_of_the_last() {
+    let mut config = limited(1000, u32::MAX);
+    config.limits.frame = 1 << 20;
+    let begun = b"\x42\x80\0\0\0\0\x00\x80\0\0\0\0"; // two that are empty
+    for (announced, is_allowed) in [(1000 + 125 + 3 * 64, true), (1000 + 125 + 3 * 64 + 1, false)] {
+        let header = [&b"\x80\xfe"[..], &u16::to_be_bytes(announced), &[0; 4]].concat();
+        let (_, _, error, ..) =
+            End::with(Role::Server, &config, both(15, true)).feed([&begun[..], &header]);
+        assert_eq!(error, (!is_allowed).then_some(ProtocolError::MessageTooBig));
+    }
+}
+
+#[test]
 fn a_message_that_inflates_too_much_fails_once_it_is_large() {
     let large = 100_000;
     let wire = message(Role::Server, &vec![b' '; large], both(15, false));
@@ -97,6 +110,19 @@ fn a_message_that_inflates_too_much_fails_once_it_is_large() {
     let wire = message(Role::Server, &[b' '; 65_536], both(15, false));
     let mut end = End::with(Role::Server, &limited(1 << 20, 1), both(15, false));
     assert_eq!(end.feed([&wire[..]]).2, None);
+}
+
+#[test]
+fn the_pieces_of_a_message_are_as_large_as_its_documentation_says() {
+    let wire = message(Role::Server, &[b' '; 40_000], both(15, true));
+    let mut end = End::with(Role::Server, &Config::default(), both(15, true));
+    assert_eq!(end.rx.extend(&wire), wire.len());
+    for (expected, is_last) in [(16_384, false), (16_384, false), (7_232, true)] {
+        let Ok(Some(Chunk::Binary { piece, last })) = end.conn.next_chunk(&mut end.rx) else {
+            panic!("a piece of {expected} bytes")
+        };
+        assert_eq!((piece.len(), last), (expected, is_last));
+    }
 }
 
 #[test]
