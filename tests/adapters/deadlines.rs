@@ -90,6 +90,20 @@ async fn bytes_that_stay_in_the_streams_own_buffer_have_a_deadline_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn there_is_room_again_when_the_stream_has_taken_the_queue_though_it_has_not_flushed_it() {
+    let mut config = Config::default();
+    config.limits.send_queue = 1;
+    let mut ws = server(Hoarder { input: Some(vec![]) }, &config);
+    let start = Instant::now();
+    ws.feed_text("a").await.unwrap();
+    ws.feed_text("b").await.unwrap();
+    SinkExt::<Message>::feed(&mut ws, "c".into()).await.unwrap();
+    let (_receiver, mut sender) = ws.split();
+    sender.feed_text("d").await.unwrap();
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
 async fn pings_that_the_streams_own_buffer_takes_are_no_sign_of_life() {
     let mut config = Config::default();
     config.timeouts.keepalive = Some(Duration::from_secs(5));
