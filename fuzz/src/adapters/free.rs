@@ -125,6 +125,8 @@ async fn speak(sender: &mut Sender<Wire>, turns: &[Turn], start: Instant, talk: 
         }
         sleep(PAUSE).await;
     }
+    // What is fed last may have to be, as the receiver does not look again before something comes.
+    let _unless_over = sender.flush().await;
 }
 
 async fn listen(mut receiver: Receiver<Wire>, app: &App, start: Instant, talk: &mut Talk) {
