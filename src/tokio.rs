@@ -98,7 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         let writer = Writer::new(parts.io, outgoing, parts.tx);
         let timer = Timer::default();
         let rx = Pooled::new(parts.rx);
-        let reader = Reader { incoming, rx, timer, has_told_error: false };
+        let reader = Reader { incoming, rx, timer, has_ended: false, has_told_error: false };
         Self { halves: Box::new(Halves { reader, writer }) }
     }
 

@@ -50,17 +50,22 @@ pub fn adapters(input: &[u8]) {
         let is_late = matches!(listening, Listening::ByItems);
         let what = format!("tokio, {listening:?}, halves: {in_halves}");
         let is_rough = expected.has_not_listened && scenario.timeouts.keepalive.is_some();
-        if is_rough || (scenario.has_deadlines() && !scenario.shows_what_it_takes()) {
+        // What cannot be written at once stays in the queue, and then pongs have no room.
+        let may_lack_pongs = scenario.is_tight() && (is_late || !scenario.is_prompt());
+        let lacks_pongs = may_lack_pongs && trace.pongs() != expected.pongs();
+        let is_clear = scenario.shows_what_it_takes() && !lacks_pongs;
+        if is_rough || (scenario.has_deadlines() && !is_clear) {
             // From when on it is silent, or takes nothing, depends on when it was polled.
             scenario.assert_is_sound(&what, &trace, &fed);
             continue;
         }
-        assert_eq!(trace.talk, expected.talk, "{what}");
-        if scenario.is_tight() && (is_late || !scenario.is_prompt()) {
-            // What cannot be written at once stays in the queue, and then pongs have no room.
+        if may_lack_pongs {
             scenario.assert_is_alike(&what, &trace, &expected);
         } else {
             assert_eq!(trace.peer.seen, expected.peer.seen, "{what}");
+        }
+        if !lacks_pongs {
+            assert_eq!(trace.talk, expected.talk, "{what}");
         }
     }
     free::check(&scenario, &runtime, &fed);
@@ -117,6 +122,13 @@ impl Trace {
 
     fn said(&self) -> Vec<(&Say, &Fate)> {
         self.talk.said.iter().map(|said| (&said.say, &said.fate)).collect()
+    }
+
+    /// How many pongs were sent.
+    fn pongs(&self) -> usize {
+        let sent = self.peer.written();
+        let (frames, _) = whole_frames(&sent);
+        frames.iter().filter(|(opcode, _)| *opcode == Opcode::Pong).count()
     }
 
     fn outcome(&self) -> Option<&str> {

@@ -1,5 +1,6 @@
 //! The committed corpus through every target, on any toolchain; and noise, so that a target is not
-//! only right about its own corpus.
+//! only right about its own corpus. It is always the same noise, unless `FUZZ_NOISE` is a number, and
+//! `FUZZ_ROUNDS` says how much of it.
 
 use std::fs;
 use std::path::Path;
@@ -23,11 +24,11 @@ fn the_corpus_holds() {
 
 #[test]
 fn the_corpus_holds_with_changes() {
-    let mut random = Random(1);
+    let mut random = Random::new();
     let seeds = seeds::seeds();
     for (target, _, input) in &seeds {
         let run_target = TARGETS.iter().find(|(name, _)| name == target).expect("it is a target").1;
-        for _ in 0..300 {
+        for _ in 0..rounds() {
             let mut input = input.clone();
             for _ in 0..1 + random.below(3) {
                 let other = &seeds[random.below(seeds.len())].2;
@@ -60,8 +61,8 @@ fn change(input: &mut Vec<u8>, random: &mut Random, other: &[u8]) {
 
 #[test]
 fn noise_holds() {
-    let mut random = Random(1);
-    for round in 0..300 {
+    let mut random = Random::new();
+    for round in 0..rounds() {
         let mut input: Vec<u8> = (0..random.below(300)).map(|_| random.below(256) as u8).collect();
         if round % 2 == 0 {
             // Small numbers are lengths and kinds of steps that go far.
@@ -73,10 +74,24 @@ fn noise_holds() {
     }
 }
 
-/// xorshift64: enough to vary bytes, and always the same.
+/// How many changes of a seed, and how many inputs of noise alone.
+fn rounds() -> u64 {
+    number("FUZZ_ROUNDS").unwrap_or(300)
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|number| number.parse().expect("it is a number"))
+}
+
+/// xorshift64: enough to vary bytes.
 struct Random(u64);
 
 impl Random {
+    fn new() -> Self {
+        // From zero it would never get away.
+        Self(number("FUZZ_NOISE").unwrap_or(1).max(1))
+    }
+
     fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

@@ -39,6 +39,8 @@ pub(super) struct Reader {
     pub(super) incoming: Incoming,
     pub(super) rx: Pooled<ReceiveBuffer>,
     pub(super) timer: Timer,
+    /// Whether the stream has ended, which a stream need not say twice.
+    pub(super) has_ended: bool,
     /// Whether the error that ended the connection was an item of the stream.
     pub(super) has_told_error: bool,
 }
@@ -99,8 +101,13 @@ impl Reader {
                 }
                 _ => return self.poll_end(link, cx),
             }
-            match self.rx.poll_read(|buf| link.poll_read(cx, buf)) {
+            let read = match self.has_ended {
+                true => Poll::Ready(Ok(0)),
+                false => self.rx.poll_read(|buf| link.poll_read(cx, buf)),
+            };
+            match read {
                 Poll::Ready(Ok(0)) => {
+                    self.has_ended = true;
                     // The peer may still read; if not, writing fails soon enough.
                     ready!(self.poll_flush(link, cx));
                     return self.poll_end(link, cx);

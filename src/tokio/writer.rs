@@ -113,7 +113,11 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.queue_what_is_due();
         while self.outgoing.is_full(self.tx.get()) {
-            ready!(self.poll_flush(cx))?;
+            // There may be room though the stream has not flushed yet what it took.
+            let flushed = self.poll_flush(cx)?;
+            if flushed.is_pending() && self.outgoing.is_full(self.tx.get()) {
+                return Poll::Pending;
+            }
         }
         Poll::Ready(Ok(()))
     }

@@ -20,7 +20,8 @@ fn pair(config: &Config, capacity: usize) -> (WebSocket<DuplexStream>, DuplexStr
     (server(near, config), far)
 }
 
-/// Takes every write into a buffer of its own, as TLS does, and never gets rid of it.
+/// Takes every write into a buffer of its own, as TLS does, and never gets rid of it. That nothing
+/// more comes it says once.
 struct Hoarder {
     input: Option<Vec<u8>>,
 }
@@ -32,7 +33,10 @@ impl AsyncRead for Hoarder {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match &mut self.input {
-            None => Poll::Ready(Ok(())),
+            None => {
+                self.input = Some(vec![]);
+                Poll::Ready(Ok(()))
+            }
             Some(input) if input.is_empty() => Poll::Pending,
             Some(input) => {
                 buf.put_slice(&std::mem::take(input));
@@ -82,11 +86,28 @@ async fn bytes_that_stay_in_the_streams_own_buffer_have_a_deadline_too() {
     let mut ws = server(Hoarder { input: Some(vec![]) }, &Config::default());
     let sent = timeout(HOUR, ws.send_text("x")).await.unwrap();
     assert!(matches!(sent, Err(Error::TimedOut(TimedOut::Send))), "{sent:?}");
+}
 
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_stream_is_remembered_while_the_last_is_written() {
     let mut ws = server(Hoarder { input: None }, &Config::default());
     ws.feed_text("x").await.unwrap();
     let received = timeout(HOUR, ws.recv()).await.unwrap();
     assert!(matches!(received, Err(Error::Protocol(ProtocolError::UnexpectedEof))), "{received:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_is_room_again_when_the_stream_has_taken_the_queue_though_it_has_not_flushed_it() {
+    let mut config = Config::default();
+    config.limits.send_queue = 1;
+    let mut ws = server(Hoarder { input: Some(vec![]) }, &config);
+    let start = Instant::now();
+    ws.feed_text("a").await.unwrap();
+    ws.feed_text("b").await.unwrap();
+    SinkExt::<Message>::feed(&mut ws, "c".into()).await.unwrap();
+    let (_receiver, mut sender) = ws.split();
+    sender.feed_text("d").await.unwrap();
+    assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
-use sotong::Timeouts;
 use sotong::tokio::{Receiver, Sender, WebSocket};
+use sotong::{State, Timeouts};
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::scenario::Scenario;
 use super::sound::Fed;
 use super::talk::{App, Ends, Fate, Heard, Said, Say, Talk, Turn, heard, heard_whole};
-use super::tokio_forms::{Listening, Whole, at_most, say_by_half};
+use super::tokio_forms::{Listening, Whole, at_most, close, say_by_half};
 use super::wire::Wire;
 use super::{FOR_EVER, Trace};
 
@@ -120,11 +120,16 @@ async fn speak(sender: &mut Sender<Wire>, turns: &[Turn], start: Instant, talk: 
     for turn in turns {
         for say in turn {
             talk.begin(say, start.elapsed());
-            let said = say_by_half(sender, say).await;
+            let said = match say {
+                Say::Close(None) if sender.state() == State::Open => close(sender).await,
+                _ => say_by_half(sender, say).await,
+            };
             talk.note(say.clone(), start.elapsed(), said);
         }
         sleep(PAUSE).await;
     }
+    // What is fed last may have to be, as the receiver does not look again before something comes.
+    let _unless_over = sender.flush().await;
 }
 
 async fn listen(mut receiver: Receiver<Wire>, app: &App, start: Instant, talk: &mut Talk) {

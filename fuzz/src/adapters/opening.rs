@@ -38,7 +38,7 @@ impl Reference {
         };
         let connection = request.accept(&Response::default(), config.clone(), &mut self.tx)?;
         (self.incoming, self.outgoing) = connection.split();
-        self.write_until(limit.map(|limit| self.now + limit)).await?;
+        self.write_by(limit.map(|limit| self.now + limit)).await?;
         // The connection knows nothing of what was before.
         self.unflushed = true;
         Ok(())
@@ -47,7 +47,7 @@ impl Reference {
     /// Answers with 408, and reads on until the client has seen it.
     async fn refuse_late(&mut self, config: &Config) -> Result<()> {
         server::refuse_late(&mut self.tx);
-        self.write_until(config.timeouts.handshake.map(|limit| self.now + limit)).await?;
+        self.write_by(config.timeouts.handshake.map(|limit| self.now + limit)).await?;
         let deadline = config.timeouts.close.map(|limit| self.now + limit);
         while let Err(later) = self.peer.shut_down(self.now) {
             self.wait_until(later, deadline).await?;
@@ -62,7 +62,7 @@ impl Reference {
         }
     }
 
-    async fn write_until(&mut self, deadline: Option<Duration>) -> Result<()> {
+    async fn write_by(&mut self, deadline: Option<Duration>) -> Result<()> {
         while let Err(later) = self.write() {
             self.wait_until(later, deadline).await?;
         }

@@ -84,9 +84,25 @@ impl Reference {
 
     /// Writes until nothing is left.
     async fn flush(&mut self) -> Result<()> {
+        self.write_until(|_| false).await
+    }
+
+    /// Writes until the queue has room. What the stream holds back is no longer in it.
+    async fn make_room(&mut self) -> Result<()> {
+        if !self.outgoing.is_full(&self.tx) {
+            return Ok(());
+        }
+        self.write_until(|end| !end.outgoing.is_full(&end.tx)).await
+    }
+
+    /// Writes until this is enough, or nothing is left.
+    async fn write_until(&mut self, is_enough: impl Fn(&Self) -> bool) -> Result<()> {
         while let Err(later) = self.write() {
             if self.outgoing.transport() == Transport::Close {
                 return Err(SendError::Closing.into());
+            }
+            if is_enough(self) {
+                break;
             }
             self.has_not_listened = true;
             self.wait([Some(later), None], false).await?;
@@ -204,9 +220,7 @@ impl Ends for Reference {
             return self.flush().await;
         }
         self.outgoing.poll_transmit(&mut self.tx);
-        while self.outgoing.is_full(&self.tx) {
-            self.flush().await?;
-        }
+        self.make_room().await?;
         let Self { outgoing, tx, .. } = self;
         let (prepared, mut copy);
         let transmit = match say {

@@ -67,7 +67,7 @@ impl Scenario {
         let written = peer.written();
         let (frames, left) = whole_frames(&written);
         let may_be_cut = self.has_deadlines() || self.stalls_for_ever();
-        assert!(left.is_empty() || may_be_cut, "{what}: half a frame was sent");
+        assert!(left.is_empty() || may_be_cut, "{what}: half a frame was sent, {trace:?}");
         let mut behind = frames.iter().skip_while(|(opcode, _)| *opcode != Opcode::Close).skip(1);
         // "Unless it already received a Close frame" every ping is answered (5.5.2).
         assert!(behind.all(|(opcode, _)| *opcode == Opcode::Pong), "{what}: more behind a Close");

@@ -163,7 +163,9 @@ impl Ends for Halves {
         match (say, owned(say)) {
             // A sink that is closing already has no objection.
             (Say::Close(None), _) if listening.is_by_items() && sender.state() == State::Open => {
-                poll_fn(|cx| Pin::new(&mut *sender).poll_close(cx)).await
+                // It would not wait for room, as all others do.
+                poll_fn(|cx| Pin::new(&mut *sender).poll_ready(cx)).await?;
+                close(sender).await
             }
             (_, Some(item)) if listening.is_by_items() => put(sender, item).await,
             _ => say_by_half(sender, say).await,
@@ -197,6 +199,11 @@ pub async fn say_by_half(sender: &mut Sender<Wire>, say: &Say) -> Result<()> {
         Say::Flush => sender.flush().await,
         Say::Close(close) => sender.send_close(close_frame(close)).await,
     }
+}
+
+/// Closes a sink.
+pub async fn close(sender: &mut Sender<Wire>) -> Result<()> {
+    poll_fn(|cx| Pin::new(&mut *sender).poll_close(cx)).await
 }
 
 /// The next item of a stream.
