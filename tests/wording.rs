@@ -60,7 +60,6 @@ const HANDSHAKE: [(HandshakeError, &str); 28] = [
     (HandshakeError::OriginNotAllowed, "RFC 6455, section 10.2"),
     (HandshakeError::BadSubprotocols, "RFC 6455, section 4.1"),
     (HandshakeError::BadExtensions, "RFC 6455, section 9.1"),
-    (HandshakeError::OriginNotAllowed, "RFC 6455, section 10.2"),
     (HandshakeError::BadAccept, "RFC 6455, section 4.1"),
     (HandshakeError::SubprotocolNotOffered, "RFC 6455, section 4.1"),
     (HandshakeError::ExtensionNotOffered, "RFC 6455, section 4.1"),

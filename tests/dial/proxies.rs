@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 
 use sotong::dial::{Dialer, Proxy, Stage};
+use sotong::handshake::HandshakeError;
 use sotong::{Error, TimedOut};
 
 use crate::servers::{answering, echo, listen, read_head, silent, splice};
@@ -143,6 +144,31 @@ fn a_proxy_that_says_nothing_is_waited_for_until_the_deadline() {
             assert_eq!(error.stage(), Stage::Proxy);
             let is_late = matches!(error.error(), Error::TimedOut(TimedOut::Handshake));
             assert!(is_late, "{adapter:?} {scheme}: {error:?}");
+        }
+    }
+}
+
+#[test]
+fn a_proxy_that_answers_rubbish_is_found_out() {
+    let interim = "HTTP/1.1 103 \r\nLink: x\r\n\r\n";
+    let cases = [
+        ("SSH-2.0-x\r\n\r\n".into(), HandshakeError::Malformed),
+        ("HTTP/1.1 200 \r\n\r\nwords of the server".into(), HandshakeError::UnexpectedBody),
+        (interim.repeat(1000), HandshakeError::HeadTooLarge),
+        (String::from("HTTP/1.1 2"), HandshakeError::UnexpectedEof),
+    ];
+    for adapter in ADAPTERS {
+        for (answer, expected) in &cases {
+            let answer = answer.clone();
+            let proxy = listen(move |mut stream| {
+                read_head(&mut stream);
+                stream.write_all(answer.as_bytes()).ok();
+            });
+            let proxy = Proxy::new(&format!("http://{proxy}")).unwrap();
+            let error = adapter.fail(&Dialer::new("ws://name.invalid/").unwrap().proxy(proxy));
+            assert_eq!(error.stage(), Stage::Proxy);
+            let is_it = matches!(error.error(), Error::Handshake(error) if error == expected);
+            assert!(is_it, "{adapter:?}: {error:?} is not {expected:?}");
         }
     }
 }
