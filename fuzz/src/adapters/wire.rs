@@ -38,7 +38,7 @@ struct Shared {
     peer: Peer,
     /// The time of the blocking kind.
     now: Duration,
-    /// How often it has waited for what never comes.
+    /// How often it has waited for what never comes, since something came.
     in_vain: usize,
     start: Option<Instant>,
     sleeps: [Option<Pin<Box<Sleep>>>; 2],
@@ -95,10 +95,9 @@ impl Wire {
                 (Err(Later(None)), _) => {
                     // Somebody has to come and cut the wire.
                     *in_vain += 1;
-                    let is_cut = !self.manner.ticks || *in_vain > Self::PATIENCE;
-                    peer.is_cut |= is_cut;
+                    peer.is_cut |= !self.manner.ticks || *in_vain > Self::PATIENCE;
                     assert!(*in_vain < 10 * Self::PATIENCE, "it goes on when the stream is gone");
-                    return Err(match is_cut {
+                    return Err(match peer.is_cut {
                         true => io::Error::other("nothing ever happens"),
                         false => ErrorKind::WouldBlock.into(),
                     });
@@ -158,7 +157,12 @@ impl Wire {
 
 impl Read for Wire {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.block(|peer, now| peer.read(now, buf))
+        let n = self.block(|peer, now| peer.read(now, buf))?;
+        if n > 0 {
+            // Whoever reads on may try to write once more.
+            self.lock().in_vain = 0;
+        }
+        Ok(n)
     }
 }
 

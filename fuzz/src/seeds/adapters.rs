@@ -218,6 +218,49 @@ const SEEDS: &[Seed] = &[
         ..PLAIN
     },
     Seed {
+        name: "room-before-a-flush",
+        takes: 3,
+        manner: KEEPS | AFTER_GOODBYE | PROMPT,
+        stalls: b"\x02\x02\x00\x02",
+        script: b"\x80\x89\x01?\x80\x81\x05Hello\x80\x88\x00",
+        ..PLAIN
+    },
+    Seed {
+        name: "ended-and-never-read",
+        times: SEND,
+        stalls: b"\x02\x07",
+        says: b"\x03\x05Hello",
+        script: b"",
+        ..PLAIN
+    },
+    Seed {
+        name: "fed-last-by-halves",
+        takes: 3,
+        manner: KEEPS | AFTER_GOODBYE | NO_TICKS | PROMPT | NO_ECHO,
+        stalls: b"\x02\x02\x02\x02",
+        says: b"\x04\x01a",
+        script: b"\x80\x81\x05Hello",
+        ..PLAIN
+    },
+    Seed {
+        name: "closed-before-there-is-room",
+        takes: 9,
+        times: CLOSE,
+        stalls: b"\x05\x02\x07\x03\x02\x01",
+        says: b"\x03\x05Hello\x04\x05again\x0e",
+        ..PLAIN
+    },
+    Seed {
+        name: "no-room-for-a-pong",
+        rules: CLIENT,
+        takes: 5,
+        times: KEEPALIVE,
+        stalls: b"\x0b\x01\x0d\x04\x10\x00",
+        says: b"\x03\x05Hello",
+        script: b"\x80\x89\x01?\x80\x83\x00",
+        ..PLAIN
+    },
+    Seed {
         name: "without-ticks",
         manner: NO_TICKS | NO_SLICES | AFTER_GOODBYE,
         stalls: b"\x08\x04",
