@@ -300,7 +300,7 @@ impl Connection {
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text); then `bytes` are as they were.
-    #[inline(always)]
+    #[inline]
     pub fn send_binary_in_place<'t, 'p>(
         &mut self,
         bytes: &'p mut [u8],
