@@ -395,14 +395,14 @@ const MAX_CHUNK_LINE: usize = 256;
 /// The size of the next chunk; what is no chunk ends the body as an empty one does.
 fn next_chunk(begun: &mut bool, rx: &mut ReceiveBuffer) -> Option<u64> {
     let line_end = if *begun { 2 } else { 0 }; // that of the chunk before
-    let bytes = rx.unparsed();
-    match httparse::parse_chunk_size(bytes.get(line_end..)?) {
-        Ok(httparse::Status::Complete((len, size))) => {
+    let line = rx.unparsed().get(line_end..)?;
+    match httparse::parse_chunk_size(line) {
+        Ok(httparse::Status::Complete((len, size))) if len <= MAX_CHUNK_LINE => {
             rx.skip(line_end + len);
             *begun = true;
             Some(size)
         }
-        Ok(httparse::Status::Partial) if bytes.len() < MAX_CHUNK_LINE => None,
+        Ok(httparse::Status::Partial) if line.len() < MAX_CHUNK_LINE => None,
         _ => Some(0),
     }
 }

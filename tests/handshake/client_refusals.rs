@@ -66,6 +66,11 @@ fn the_line_before_a_chunk_ends_within_256_bytes_or_the_body_does() {
         let bytes = [&head[..], &line[..len]].concat();
         assert_eq!(ended(&Config::default(), &[], &bytes), expected, "{len}");
     }
+    // However much of it comes at once.
+    for (len, expected) in [(254, refused(400, b"hello")), (255, refused(400, b""))] {
+        let bytes = [&head[..], &line[..len], b"\r\nhello\r\n0\r\n\r\n"].concat();
+        assert_eq!(ended(&Config::default(), &[], &bytes), expected, "{len}");
+    }
 }
 
 #[test]
