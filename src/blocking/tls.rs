@@ -95,14 +95,15 @@ impl<S: Stream> TlsStream<S> {
         look(&lock(&self.shared.session).tls)
     }
 
-    /// Waits for ciphertext.
-    fn read_more(&mut self) -> io::Result<()> {
+    /// Waits for ciphertext; 0 is the end of the stream.
+    fn read_more(&mut self) -> io::Result<usize> {
         self.scratch.resize(READ, 0);
         let n = self.io.read(&mut self.scratch)?;
         let session = &mut *lock(&self.shared.session);
         session.incoming.extend_from_slice(&self.scratch[..n]);
         session.has_ended |= n == 0;
-        session.take_in()
+        session.take_in()?;
+        Ok(n)
     }
 
     /// Writes what the session wants to say, unless another thread is writing: that one may wait for
@@ -217,7 +218,9 @@ impl<S: Stream> Write for TlsStream<S> {
             if !is_handshaking {
                 return self.io.flush();
             }
-            self.read_more()?;
+            if self.read_more()? == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
         }
     }
 }

@@ -118,6 +118,11 @@ fn a_server_that_speaks_no_tls_is_found_out_in_time() {
         let plain = adapter.fail(&dialer(plain));
         assert_eq!(plain.stage(), Stage::Tls);
         assert!(matches!(plain.error(), Error::Io(_)), "{plain:?}");
+        let gone = adapter.fail(&dialer(listen(|mut stream| {
+            std::io::Read::read(&mut stream, &mut [0; 1000]).unwrap();
+        })));
+        assert_eq!(gone.stage(), Stage::Tls);
+        assert!(gone.error().is_abrupt_close(), "{gone:?}");
     }
 }
 
