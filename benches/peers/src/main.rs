@@ -35,6 +35,7 @@ fn run(args: &[String]) -> io::Result<()> {
         _ => ("all", args),
     };
     match (command, options) {
+        (memory::PART, _) => memory::print_part(),
         ("serve", options) => {
             loopback::serve(options);
             Ok(())
@@ -60,7 +61,7 @@ fn measure(command: &str, options: &[String]) -> io::Result<()> {
     }
     let mut results = Results::here();
     if command != "loopback" {
-        memory::run(&mut results, quick);
+        memory::run(&mut results, quick)?;
     }
     if command != "memory" {
         loopback::run(&mut results, quick);

@@ -10,6 +10,9 @@ mod peers;
 mod rounds;
 mod wire;
 
+use std::process::{Command, Stdio};
+use std::{env, io, iter};
+
 use frames::{Content, Frames};
 use peers::{
     ANSWERERS, RECEIVERS, Receiver, Role, SENDERS, SENDERS_IN_PLACE, Seen, Sender, Sending,
@@ -20,35 +23,72 @@ use wire::{Portion, Sink, Wire};
 use crate::asked::{is_candidate_wanted, is_work_wanted};
 use crate::results::{Of, Results, Row, Target};
 
-/// Measures everything; in fewer rounds if it is to be `quick`.
-pub fn run(results: &mut Results, quick: bool) {
-    let rounds = if quick { 5 } else { 21 };
+/// Measures everything: in several processes, since what lies where in the memory of one moves some
+/// figures by a third for as long as it lives; or in this one alone, if it is to be `quick`.
+pub fn run(results: &mut Results, quick: bool) -> io::Result<()> {
+    if quick {
+        measure(results);
+    } else {
+        let parts: Vec<_> = (0..PROCESSES).map(|_| part()).collect::<io::Result<_>>()?;
+        median_of(&parts).for_each(|row| results.add(row));
+    }
+    add_targets(results);
+    Ok(())
+}
+
+/// What [`PART`] asks for: the rows that one process measured, for the one that has started it.
+pub fn print_part() -> io::Result<()> {
+    let mut results = Results::default();
+    measure(&mut results);
+    println!("{}", serde_json::to_string(&results.rows)?);
+    Ok(())
+}
+
+fn part() -> io::Result<Vec<Row>> {
+    let mut command = Command::new(env::current_exe()?);
+    let output = command.arg(PART).stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(io::Error::other(format!("a part in memory: {}", output.status)));
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// The medians of rows that are the same in all parts but for their figures.
+fn median_of(parts: &[Vec<Row>]) -> impl Iterator<Item = Row> {
+    let (first, others) = parts.split_first().expect("there is a part");
+    first.iter().enumerate().map(move |(at, row)| {
+        let rows = || iter::once(row).chain(others.iter().map(move |rows| &rows[at]));
+        let median = |of: &dyn Fn(&Row) -> Option<f64>| {
+            let mut figures: Vec<_> = rows().filter_map(of).collect();
+            figures.sort_by(f64::total_cmp);
+            figures.get(figures.len() / 2).copied()
+        };
+        let low = median(&|row| row.spread.map(|(low, _)| low));
+        let high = median(&|row| row.spread.map(|(_, high)| high));
+        Row { value: median(&|row| row.value), spread: low.zip(high), ..row.clone() }
+    })
+}
+
+fn measure(results: &mut Results) {
     let mut allocations = Vec::new();
     for (content, len) in MANY_FRAMES {
-        allocations.extend(receive(results, rounds, Portion::Many, content, len));
+        allocations.extend(receive(results, Portion::Many, content, len));
     }
     for (content, len) in ONE_FRAME {
         // Allocations are no others than with many frames.
-        _ = receive(results, rounds, Portion::OneFrame, content, len);
+        _ = receive(results, Portion::OneFrame, content, len);
     }
     for way in Way::ALL {
         for len in SENT {
-            allocations.extend(send(results, rounds, way, len));
+            allocations.extend(send(results, way, len));
         }
     }
-    answer(results, rounds);
+    answer(results);
     allocations.into_iter().for_each(|row| results.add(row));
-    add_targets(results);
 }
 
 /// Adds rows of the time, and gives those of the allocations.
-fn receive(
-    results: &mut Results,
-    rounds: usize,
-    portion: Portion,
-    content: Content,
-    len: usize,
-) -> Vec<Row> {
+fn receive(results: &mut Results, portion: Portion, content: Content, len: usize) -> Vec<Row> {
     let (table, work) = (receive_table(portion), receive_work(content, len));
     if !is_work_wanted(&format!("{table}: {work}")) {
         return Vec::new();
@@ -85,12 +125,12 @@ fn receive(
         };
         field.enter(entry.name, entry.note, Box::new(turn));
     }
-    field.measure(results, rounds);
+    field.measure(results);
     allocations
 }
 
 /// Adds rows of the time, and gives those of the allocations.
-fn send(results: &mut Results, rounds: usize, way: Way, len: usize) -> Vec<Row> {
+fn send(results: &mut Results, way: Way, len: usize) -> Vec<Row> {
     let (table, work, role) = (way.table(), size(len), way.role());
     if !is_work_wanted(&format!("{table}: {work}")) {
         return Vec::new();
@@ -119,11 +159,11 @@ fn send(results: &mut Results, rounds: usize, way: Way, len: usize) -> Vec<Row> 
         };
         field.enter(entry.name, entry.note, Box::new(turn));
     }
-    field.measure(results, rounds);
+    field.measure(results);
     allocations
 }
 
-fn answer(results: &mut Results, rounds: usize) {
+fn answer(results: &mut Results) {
     if !is_work_wanted(HANDSHAKE) {
         return;
     }
@@ -155,7 +195,7 @@ fn answer(results: &mut Results, rounds: usize) {
         };
         field.enter(entry.name, entry.note, Box::new(turn));
     }
-    field.measure(results, rounds);
+    field.measure(results);
 }
 
 /// How messages are sent.
@@ -225,8 +265,8 @@ impl<'f> Field<'f> {
         self.entered.push(Entered { name, note, is_able: false });
     }
 
-    fn measure(mut self, results: &mut Results, rounds: usize) {
-        let mut timings = rounds::measure(&mut self.turns, rounds).into_iter();
+    fn measure(mut self, results: &mut Results) {
+        let mut timings = rounds::measure(&mut self.turns, ROUNDS).into_iter();
         for Entered { name, note, is_able } in self.entered {
             let timing = is_able.then(|| timings.next()).flatten();
             results.add(match timing {
@@ -355,6 +395,14 @@ fn size(len: usize) -> String {
         _ => format!("{len} B"),
     }
 }
+
+/// The command of the program that measures one part.
+pub const PART: &str = "memory-part";
+
+const PROCESSES: usize = 3;
+
+/// In each process.
+const ROUNDS: usize = 7;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
