@@ -159,7 +159,8 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
 }
 
 fn page(status: u16, text: &str) -> Response<String> {
-    let page = Response::builder().status(status).header("Content-Type", "text/html");
+    let page =
+        Response::builder().status(status).header("Content-Type", "text/html; charset=utf-8");
     page.body(text.into()).expect("a status and a field that are right")
 }
 
