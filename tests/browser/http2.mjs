@@ -68,6 +68,7 @@ const echoed = ['안녕', 1 << 20, 4001, true];
 async function main(browser) {
   const plain = await start();
   const secure = await start('--certificate', join(folder, 'certificate.pem'));
+  const foreign = await start('--certificate', join(folder, 'foreign.pem'), '--origins', 'https://chat.example');
   const page = await browser.newPage();
 
   await check('without TLS a WebSocket is a GET over HTTP/1.1', async () => {
@@ -95,12 +96,17 @@ async function main(browser) {
     secure.seen();
   });
 
-  await check('a page of another origin is refused over HTTP/2', async () => {
-    await page.goto(`https://127.0.0.1:${secure.port}/`);
-    await page.waitForFunction(() => document.querySelector('pre').textContent.includes('closed'));
-    secure.seen();
+  await check('a page whose origin is not named is refused over HTTP/2', async () => {
+    await page.goto(`https://localhost:${foreign.port}/`);
+    assert.deepEqual(await page.evaluate(talk, `wss://localhost:${foreign.port}/echo`), [1006, false]);
+    assert.deepEqual([...new Set(foreign.seen())], ['HTTP/2.0 GET /', 'HTTP/2.0 CONNECT /echo']);
+  });
+
+  await check('a page of another site is refused', async () => {
+    await page.goto(`https://127.0.0.1:${foreign.port}/`);
     assert.deepEqual(await page.evaluate(talk, `wss://localhost:${secure.port}/echo`), [1006, false]);
-    assert.deepEqual(secure.seen().filter(line => line.endsWith('/echo')), ['HTTP/2.0 CONNECT /echo']);
+    // What another site asks for does not share the connection.
+    assert.deepEqual(secure.seen(), ['HTTP/1.1 GET /echo']);
   });
 }
 
