@@ -96,7 +96,7 @@ use crate::handshake::HandshakeError;
 
 pub use ask::Handshake;
 
-/// The head of a request that an HTTP stack has read, from an [`http::Request`](Request) or, as
+/// The head of a request that an HTTP stack has read, from an [`http::Request`] or, as
 /// extractors of axum get them, its [`Parts`](request::Parts).
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'r> {

@@ -17,7 +17,7 @@ use crate::handshake::HandshakeError;
 use crate::handshake::server::{Request, Response};
 
 impl Request {
-    /// A request that an HTTP stack has read: an [`http::Request`](::http::Request), or its
+    /// A request that an HTTP stack has read: an [`http::Request`], or its
     /// [`Parts`](::http::request::Parts).
     ///
     /// `protocol` is what `:protocol` says, over HTTP/2 and HTTP/3: look for the stack's type in the

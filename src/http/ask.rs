@@ -63,8 +63,7 @@ impl Handshake {
         let mut asking = ::http::Request::new(String::new());
         *asking.uri_mut() = Uri::from(target);
         let fields = asking.headers_mut();
-        let host = HeaderValue::from_str(host.as_str());
-        fields.insert(HOST, host.map_err(|_| HandshakeError::ForbiddenHost)?);
+        fields.insert(HOST, HeaderValue::from_str(host.as_str()).expect("a host is visible"));
         fields.insert(UPGRADE, HeaderValue::from_static("websocket"));
         fields.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         let value = HeaderValue::from_bytes(&key).expect("base64 is visible");

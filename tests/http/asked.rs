@@ -261,7 +261,12 @@ fn the_answer_says_what_the_application_chose() {
         {
             assert!(fields.iter().any(|field| field == expected), "{version:?} {fields:?}");
         }
-        let table: [(server::Response<'_>, E); 4] = [
+        let endless = "x".repeat(100_000); // more than the types of `http` take
+        let table: [(server::Response<'_>, E); 5] = [
+            (
+                server::Response { subprotocol: None, headers: &[(&endless, "b")] },
+                E::ForbiddenHeader,
+            ),
             (
                 server::Response { subprotocol: Some("spoon"), headers: &[] },
                 E::ForbiddenSubprotocol,

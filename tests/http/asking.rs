@@ -40,8 +40,10 @@ fn opening(request: &Request<String>) -> Response<()> {
     answer.body(()).unwrap()
 }
 
-/// The status with which it is open or refused, or what is wrong.
-fn outcome(handshake: &Handshake, answer: &Response<()>) -> Result<(bool, u16), E> {
+/// Whether it is open, and the status; or what is wrong.
+type Verdict = Result<(bool, u16), E>;
+
+fn verdict(handshake: &Handshake, answer: &Response<()>) -> Verdict {
     handshake.receive(answer).map(|outcome| match outcome {
         Outcome::Open(_, response) => (true, response.status()),
         Outcome::Refused(response) => (false, response.status()),
@@ -96,14 +98,16 @@ fn keys_are_never_the_same() {
     assert_ne!(key(), key());
 }
 
-type Change = fn(&mut Response<()>);
+/// What is different in an answer that opens, and what comes of it.
+type Row = (fn(&mut Response<()>), Verdict);
+
+fn set(answer: &mut Response<()>, name: &'static str, value: &'static str) {
+    answer.headers_mut().insert(name, value.parse().unwrap());
+}
 
 #[test]
 fn the_answer_to_an_upgrade_is_validated() {
-    fn set(answer: &mut Response<()>, name: &'static str, value: &'static str) {
-        answer.headers_mut().insert(name, value.parse().unwrap());
-    }
-    let table: [(Change, Result<(bool, u16), E>); 15] = [
+    let table: [Row; 15] = [
         (|_| {}, Ok((true, 101))),
         (|a| set(a, "sec-websocket-protocol", "bowl"), Ok((true, 101))),
         (|a| *a.status_mut() = 200.try_into().unwrap(), Ok((false, 200))),
@@ -124,16 +128,13 @@ fn the_answer_to_an_upgrade_is_validated() {
         let (handshake, request) = ask(Version::HTTP_11, &Config::default());
         let mut answer = opening(&request);
         change(&mut answer);
-        assert_eq!(outcome(&handshake, &answer), expected, "{i}: {answer:?}");
+        assert_eq!(verdict(&handshake, &answer), expected, "{i}: {answer:?}");
     }
 }
 
 #[test]
 fn the_answer_to_a_connect_is_validated() {
-    fn set(answer: &mut Response<()>, name: &'static str, value: &'static str) {
-        answer.headers_mut().insert(name, value.parse().unwrap());
-    }
-    let table: [(Change, Result<(bool, u16), E>); 12] = [
+    let table: [Row; 12] = [
         (|_| {}, Ok((true, 200))),
         (|a| *a.status_mut() = 201.try_into().unwrap(), Ok((true, 201))),
         (|a| *a.status_mut() = 299.try_into().unwrap(), Ok((true, 299))),
@@ -154,7 +155,7 @@ fn the_answer_to_a_connect_is_validated() {
             let (handshake, request) = ask(version, &Config::default());
             let mut answer = opening(&request);
             change(&mut answer);
-            assert_eq!(outcome(&handshake, &answer), expected, "{i}: {answer:?}");
+            assert_eq!(verdict(&handshake, &answer), expected, "{i}: {answer:?}");
         }
     }
 }
@@ -182,6 +183,7 @@ fn compression_is_offered_and_agreed_on() {
 #[test]
 fn what_must_not_be_sent_is_not() {
     let ok = client::Request::default();
+    let endless = "x".repeat(100_000); // more than the types of `http` take
     let table = [
         (client::Request { host: "a b", ..ok }, E::ForbiddenHost),
         (client::Request { host: "u@a", ..ok }, E::ForbiddenHost),
@@ -190,6 +192,7 @@ fn what_must_not_be_sent_is_not() {
         (client::Request { subprotocols: &["a", "a"], ..ok }, E::ForbiddenSubprotocol),
         (client::Request { headers: &[("A", "b\r\nC: d")], ..ok }, E::ForbiddenHeader),
         (client::Request { headers: &[("Host", "b")], ..ok }, E::ReservedHeader),
+        (client::Request { headers: &[(&endless, "b")], ..ok }, E::ForbiddenHeader),
     ];
     for (request, error) in table {
         let upgrade = Handshake::upgrade(&request, Config::default());
