@@ -13,33 +13,32 @@
 //! has a [`Handshake`].
 //!
 //! ```
-//! use sotong::Config;
-//! use sotong::handshake::server::{Request, Response};
+//! # #[cfg(all(feature = "tokio", not(miri)))] mod example {
+//! use hyper::{Request, Response, body::Incoming, ext::Protocol};
+//! use hyper_util::rt::TokioIo;
+//! use sotong::handshake::server;
+//! use sotong::tokio::{Parts, WebSocket};
 //!
-//! // What hyper reads; over HTTP/2 with `:protocol` as an extension, as `hyper::ext::Protocol`.
-//! let request = http::Request::get("/chat")
-//!     .header("Host", "example.com")
-//!     .header("Upgrade", "websocket")
-//!     .header("Connection", "Upgrade")
-//!     .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
-//!     .header("Sec-WebSocket-Version", "13")
-//!     .body(())?;
-//!
-//! let asked = Request::from_http(&request, None);
-//! let answer = match asked.accept_http(&Response::default(), Config::default()) {
-//!     Ok((answer, connection)) => {
-//!         // Spawn a task that waits for the stream, as with `hyper::upgrade::on(request)`, then:
-//!         // `WebSocket::from_parts(Parts::new(stream, connection, b""))`.
-//!         answer
+//! async fn answer(mut request: Request<Incoming>) -> Response<String> {
+//!     let protocol = request.extensions().get().map(Protocol::as_str); // over HTTP/2
+//!     let asked = server::Request::from_http(&request, protocol);
+//!     match asked.accept_http(&server::Response::default(), sotong::Config::default()) {
+//!         Ok((answer, connection)) => {
+//!             let stream = hyper::upgrade::on(&mut request);
+//!             tokio::spawn(async move {
+//!                 let stream = TokioIo::new(stream.await?); // once the answer is out
+//!                 let mut ws = WebSocket::from_parts(Parts::new(stream, connection, b""));
+//!                 Ok::<_, Box<dyn std::error::Error + Send + Sync>>(ws.send_text("안녕").await?)
+//!             });
+//!             answer
+//!         }
+//!         Err(error) => asked.refuse_http(error),
 //!     }
-//!     Err(error) => asked.refuse_http(error),
-//! };
-//! assert_eq!(answer.status(), 101);
-//! assert_eq!(answer.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-//! # Ok::<(), http::Error>(())
+//! }
+//! # }
 //! ```
 //!
-//! The examples `hyper` and `axum` are whole servers.
+//! The example `hyper` is a whole server, the example `axum` has an extractor.
 //!
 //! What bounds a head and the time it takes is the stack's here: [`Limits::head`] and
 //! [`Timeouts::handshake`] are not looked at.
@@ -53,7 +52,7 @@
 //! # HTTP/2
 //!
 //! A client asks by an extended CONNECT (RFC 8441), which it may send once the server has said that it
-//! knows it: hyper does with `enable_connect_protocol()`, axum always does. To route such a request it
+//! knows it: hyper does with `enable_connect_protocol()`, `axum::serve` always does. To route such a request it
 //! takes `any`, or `connect`, not `get`. The answer is 200, no key is needed, and the WebSocket lasts
 //! as long as its stream: other requests share the connection. The end of the stream is END_STREAM where
 //! it was TCP's FIN, and a reset, CANCEL, where it was TCP's RST.
@@ -70,7 +69,8 @@
 //! for HTTP/3 that
 //!
 //! * announces SETTINGS_ENABLE_CONNECT_PROTOCOL (0x08), which is for the server to do (section 3);
-//! * hands over `:protocol`, as the `h3` crate does in the request's extensions;
+//! * hands over `:protocol`, as the `h3` crate does in the request's extensions: as `h3::ext::Protocol`,
+//!   which must be of a version that knows `WEBSOCKET`;
 //! * gives DATA frames of the request's stream as `AsyncRead` and takes them as `AsyncWrite`, where the
 //!   end of writing is FIN, and dropping is a reset with H3_REQUEST_CANCELLED (section 3).
 //!

@@ -54,6 +54,24 @@ impl Request {
     ///
     /// The body is empty; [`map`](::http::Response::map) makes it one of another type.
     ///
+    /// ```
+    /// use sotong::Config;
+    /// use sotong::handshake::server::{Request, Response};
+    ///
+    /// let request = http::Request::get("/chat")
+    ///     .header("Host", "example.com")
+    ///     .header("Upgrade", "websocket")
+    ///     .header("Connection", "Upgrade")
+    ///     .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+    ///     .header("Sec-WebSocket-Version", "13")
+    ///     .body(())?;
+    /// let asked = Request::from_http(&request, None);
+    /// let (answer, connection) = asked.accept_http(&Response::default(), Config::default())?;
+    /// assert_eq!(answer.status(), 101);
+    /// assert_eq!(answer.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As of [`accept`](Self::accept): [`refuse_http`](Self::refuse_http) has the answer for it.

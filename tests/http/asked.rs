@@ -152,6 +152,8 @@ fn the_first_line_decides_over_every_version() {
         (HTTP_2, "CONNECT", "example.com:80", None, Err(E::NoProtocol)),
         (HTTP_2, "CONNECT", "example.com:80", Some("websocket"), Err(E::BadTarget)),
         (HTTP_2, "CONNECT", "https://example.com//x", Some("websocket"), Err(E::BadTarget)),
+        (HTTP_2, "CONNECT", "https://example.com/소통", Some("websocket"), Err(E::BadTarget)),
+        (HTTP_1, "GET", "/소통", None, Err(E::BadTarget)),
         (HTTP_2, "CONNECT", "https://u@example.com/", Some("websocket"), Err(E::BadHost)),
         (HTTP_2, "CONNECT", "/chat", Some("websocket"), Err(E::BadHost)),
         (HTTP_2, "GET", whole, None, Err(E::MethodNotConnect)),
