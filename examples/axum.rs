@@ -1,8 +1,8 @@
 //! WebSockets inside axum, over HTTP/1.1 and HTTP/2: `axum [--listen ADDR]
 //! [--origins same|any|ORIGIN,...]`.
 //!
-//! `/echo` sends back what it gets, in capitals if the subprotocol `loud` was agreed on, as it is with
-//! `plain` or none. [`Upgrade`] is the extractor, for an application to copy.
+//! `/echo` sends back what it gets, in capitals if the subprotocol `loud` was agreed on, as it is
+//! with `plain` or none. [`Upgrade`] is the extractor, for an application to copy.
 
 use std::io::Write;
 use std::sync::Arc;

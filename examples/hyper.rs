@@ -1,11 +1,11 @@
 //! WebSockets inside hyper, over HTTP/1.1 and HTTP/2: `hyper [--listen ADDR]
 //! [--origins same|any|ORIGIN,...] [--certificate FILE]`.
 //!
-//! `/` is a page that talks to `/echo`, which sends back what it gets. Pages of other sites are refused
-//! unless `--origins` names them, as `https://chat.example`.
+//! `/` is a page that talks to `/echo`, which sends back what it gets. Pages of other sites are
+//! refused unless `--origins` names them, as `https://chat.example`.
 //!
-//! Browsers speak HTTP/2 over TLS alone: with `--certificate` the server makes itself a certificate for
-//! `localhost`, good for as long as it runs, and writes it to the file for clients to trust.
+//! Browsers speak HTTP/2 over TLS alone: with `--certificate` the server makes itself a certificate
+//! for `localhost`, good for as long as it runs, and writes it to the file for clients to trust.
 
 use std::convert::Infallible;
 use std::io::Write;

@@ -47,7 +47,8 @@ pub enum HandshakeError {
     NotHttp11,
     /// The method is not CONNECT, and the version of HTTP is 2 or 3. RFC 8441, section 4.
     MethodNotConnect,
-    /// `:protocol` is not `websocket`: a plain CONNECT, or one for something else. RFC 8441, section 5.
+    /// `:protocol` is not `websocket`: a plain CONNECT, or one for something else. RFC 8441,
+    /// section 5.
     NoProtocol,
     /// What answers an extended CONNECT is not of HTTP/2 or HTTP/3. RFC 8441, section 4.
     NotHttp2,

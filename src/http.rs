@@ -8,9 +8,9 @@
 //! ```
 //!
 //! A server asks [`Request::from_http`], then [`Request::accept_http`] or, where that fails,
-//! [`Request::refuse_http`]. Nothing but the form differs from a handshake over a stream of ours: the
-//! same rules of RFC 6455, section 4.2.1, the same [`Origins`], subprotocols and compression. A client
-//! has a [`Handshake`].
+//! [`Request::refuse_http`]. Nothing but the form differs from a handshake over a stream of ours:
+//! the same rules of RFC 6455, section 4.2.1, the same [`Origins`], subprotocols and compression. A
+//! client has a [`Handshake`].
 //!
 //! ```
 //! # #[cfg(all(feature = "tokio", not(miri)))] mod example {
@@ -45,17 +45,18 @@
 //!
 //! # Bytes behind the head
 //!
-//! A client may send frames without waiting for the answer, and the stack may have read them. hyper's
-//! `Upgraded` gives them first, before it reads on. Where it is taken apart (`downcast`), to get at the
-//! socket itself, they are its `read_buf`, which is to be the third argument of [`Parts::new`].
+//! A client may send frames without waiting for the answer, and the stack may have read them.
+//! hyper's `Upgraded` gives them first, before it reads on. Where it is taken apart (`downcast`),
+//! to get at the socket itself, they are its `read_buf`, which is to be the third argument of
+//! [`Parts::new`].
 //!
 //! # HTTP/2
 //!
-//! A client asks by an extended CONNECT (RFC 8441), which it may send once the server has said that it
-//! knows it: hyper does with `enable_connect_protocol()`, `axum::serve` always does. To route such a request it
-//! takes `any`, or `connect`, not `get`. The answer is 200, no key is needed, and the WebSocket lasts
-//! as long as its stream: other requests share the connection. The end of the stream is END_STREAM where
-//! it was TCP's FIN, and a reset, CANCEL, where it was TCP's RST.
+//! A client asks by an extended CONNECT (RFC 8441), which it may send once the server has said that
+//! it knows it: hyper does with `enable_connect_protocol()`, `axum::serve` always does. To route
+//! such a request it takes `any`, or `connect`, not `get`. The answer is 200, no key is needed, and
+//! the WebSocket lasts as long as its stream: other requests share the connection. The end of the
+//! stream is END_STREAM where it was TCP's FIN, and a reset, CANCEL, where it was TCP's RST.
 //!
 //! `:protocol` does not lie among the header fields. hyper puts it into the request's extensions as
 //! `hyper::ext::Protocol`, `h2` as `h2::ext::Protocol`; `from_http` is told what it says, and so is
@@ -65,14 +66,14 @@
 //!
 //! RFC 9220 takes the extended CONNECT of HTTP/2 as it is: the same pseudo-headers, the same header
 //! fields, the same 200. So `from_http` and `accept_http`, [`Handshake::connect`] and
-//! [`Handshake::receive`] serve for a request of `Version::HTTP_3` too. What else it takes is a stack
-//! for HTTP/3 that
+//! [`Handshake::receive`] serve for a request of `Version::HTTP_3` too. What else it takes is a
+//! stack for HTTP/3 that
 //!
 //! * announces SETTINGS_ENABLE_CONNECT_PROTOCOL (0x08), which is for the server to do (section 3);
-//! * hands over `:protocol`, as the `h3` crate does in the request's extensions: as `h3::ext::Protocol`,
-//!   which must be of a version that knows `WEBSOCKET`;
-//! * gives DATA frames of the request's stream as `AsyncRead` and takes them as `AsyncWrite`, where the
-//!   end of writing is FIN, and dropping is a reset with H3_REQUEST_CANCELLED (section 3).
+//! * hands over `:protocol`, as the `h3` crate does in the request's extensions: as
+//!   `h3::ext::Protocol`, which must be of a version that knows `WEBSOCKET`;
+//! * gives DATA frames of the request's stream as `AsyncRead` and takes them as `AsyncWrite`, where
+//!   the end of writing is FIN, and dropping is a reset with H3_REQUEST_CANCELLED (section 3).
 //!
 //! The rules for such requests are tested here; a WebSocket over QUIC is not.
 //!

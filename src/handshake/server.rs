@@ -243,8 +243,8 @@ impl Request {
         Ok(places.key.map(|key| accept_bytes(self.headers.at(key..key + KEY_LEN))))
     }
 
-    /// What is agreed with a client that may connect, and the value of Sec-WebSocket-Extensions that
-    /// says so, if the response may be sent.
+    /// What is agreed with a client that may connect, and the value of Sec-WebSocket-Extensions
+    /// that says so, if the response may be sent.
     pub(crate) fn agree(
         &self,
         response: &Response<'_>,

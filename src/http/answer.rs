@@ -20,9 +20,9 @@ impl Request {
     /// A request that an HTTP stack has read: an [`http::Request`], or its
     /// [`Parts`](::http::request::Parts).
     ///
-    /// `protocol` is what `:protocol` says, over HTTP/2 and HTTP/3: look for the stack's type in the
-    /// request's extensions, as `hyper::ext::Protocol`. Over HTTP/1.1 there is none, and it is not looked
-    /// at.
+    /// `protocol` is what `:protocol` says, over HTTP/2 and HTTP/3: look for the stack's type in
+    /// the request's extensions, as `hyper::ext::Protocol`. Over HTTP/1.1 there is none, and it is
+    /// not looked at.
     ///
     /// Whether the request is for a WebSocket [`upgrade`](Self::upgrade) tells, as ever.
     ///
@@ -42,15 +42,16 @@ impl Request {
     /// ```
     pub fn from_http<'r>(head: impl Into<Head<'r>>, protocol: Option<&str>) -> Self {
         let head = head.into();
-        let lines = head.fields.len() + 2; // the first line, and a Host that `:authority` stands for
+        // With the first line, and the Host that `:authority` stands for.
+        let lines = head.fields.len() + 2;
         match has_connect(head.version) {
             true => Self::from_connect(&head.with_authority(), lines, protocol),
             false => Self::from_head(&head.as_it_is(), lines),
         }
     }
 
-    /// The answer that opens the connection, for the HTTP stack to send, and the connection, for the
-    /// stream that the stack hands over then: see [`Parts::new`](crate::blocking::Parts::new).
+    /// The answer that opens the connection, for the HTTP stack to send, and the connection, for
+    /// the stream that the stack hands over then: see [`Parts::new`](crate::blocking::Parts::new).
     ///
     /// The body is empty; [`map`](::http::Response::map) makes it one of another type.
     ///
@@ -107,8 +108,8 @@ impl Request {
     /// The answer to a request that is not accepted, for the HTTP stack to send: the error's
     /// [`status`](HandshakeError::status), or 500 where it is not the client that is at fault.
     ///
-    /// Over HTTP/2 and HTTP/3, which know no upgrade, 400 stands for 426. The size of the answer depends on
-    /// the error alone, and it repeats nothing of the request.
+    /// Over HTTP/2 and HTTP/3, which know no upgrade, 400 stands for 426. The size of the answer
+    /// depends on the error alone, and it repeats nothing of the request.
     pub fn refuse_http(&self, error: HandshakeError) -> ::http::Response<String> {
         let status = match error.status() {
             Some(426) if !self.is_http_1() => 400,
@@ -133,7 +134,8 @@ impl Request {
             HandshakeError::MethodNotConnect => {
                 fields.insert(ALLOW, HeaderValue::from_static("CONNECT"));
             }
-            // "A |Sec-WebSocket-Version| header field indicating the version(s)" (RFC 6455, section 4.4).
+            // "A |Sec-WebSocket-Version| header field indicating the version(s)" (RFC 6455, section
+            // 4.4).
             HandshakeError::NoUpgrade | HandshakeError::UnsupportedVersion => {
                 fields.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
             }
@@ -152,7 +154,8 @@ impl Head<'_> {
     }
 
     /// A head like one of HTTP/1.1, with `:authority` as Host, which it replaces (RFC 9113, section
-    /// 8.3.1). A Host that says the same may stand beside it, one that says something else makes two.
+    /// 8.3.1). A Host that says the same may stand beside it, one that says something else makes
+    /// two.
     fn with_authority(&self) -> Vec<u8> {
         let authority = self.uri.authority().map(|authority| authority.as_str());
         let target = match self.uri.path_and_query() {

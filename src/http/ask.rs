@@ -24,11 +24,12 @@ use crate::handshake::client::{Asked, Outcome, Request, key};
 /// use sotong::http::Handshake;
 ///
 /// let wanted = Request { host: "example.com", target: "/chat", ..Request::default() };
-/// let (handshake, request) = Handshake::connect(&wanted, http::uri::Scheme::HTTPS, Config::default())?;
+/// let scheme = http::uri::Scheme::HTTPS;
+/// let (handshake, request) = Handshake::connect(&wanted, scheme, Config::default())?;
 /// assert_eq!(request.uri(), "https://example.com/chat");
 ///
-/// // Tell the stack what `:protocol` is to say, and send: with hyper
-/// // `request.extensions_mut().insert(hyper::ext::Protocol::from_static("websocket"))`. It answers:
+/// // Tell the stack what `:protocol` is to say, with hyper by an extension of the request, which is
+/// // `hyper::ext::Protocol::from_static("websocket")`. Send it, and hold the answer against it.
 /// let response = http::Response::builder().version(http::Version::HTTP_2).body(())?;
 /// match handshake.receive(&response)? {
 ///     Outcome::Open(connection, response) => assert_eq!(response.status(), 200),
@@ -44,14 +45,15 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    /// The request for HTTP/1.1, by Upgrade. It names a path, and the server in Host, as is right for
-    /// one connection; what looks for a connection itself wants a whole URI in it.
+    /// The request for HTTP/1.1, by Upgrade. It names a path, and the server in Host, as is right
+    /// for one connection; what looks for a connection itself wants a whole URI in it.
     ///
     /// The body is empty; [`map`](::http::Request::map) makes it one of another type.
     ///
     /// # Errors
     ///
-    /// [`SendError::NoMaskingKey`](crate::SendError::NoMaskingKey) without randomness for the nonce; and
+    /// [`SendError::NoMaskingKey`](crate::SendError::NoMaskingKey) without randomness for the
+    /// nonce; and
     /// for a request that must not be sent as of
     /// [`client::Handshake::start`](crate::handshake::client::Handshake::start).
     pub fn upgrade(
@@ -74,12 +76,13 @@ impl Handshake {
         Ok((Self { asked, by_connect: false }, asking))
     }
 
-    /// The request for HTTP/2 and HTTP/3, by an extended CONNECT (RFC 8441, section 5; RFC 9220). The
-    /// scheme is `https` for `wss` and `http` for `ws`.
+    /// The request for HTTP/2 and HTTP/3, by an extended CONNECT (RFC 8441, section 5; RFC 9220).
+    /// The scheme is `https` for `wss` and `http` for `ws`.
     ///
-    /// The caller adds what makes the stack say `:protocol: websocket`, and waits until the server has
-    /// said that it knows the extended CONNECT, if the stack does not. The version is HTTP/2; it may be
-    /// changed. The body is empty; [`map`](::http::Request::map) makes it one of another type.
+    /// The caller adds what makes the stack say `:protocol: websocket`, and waits until the server
+    /// has said that it knows the extended CONNECT, if the stack does not. The version is HTTP/2;
+    /// it may be changed. The body is empty; [`map`](::http::Request::map) makes it one of another
+    /// type.
     ///
     /// # Errors
     ///

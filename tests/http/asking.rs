@@ -144,7 +144,8 @@ fn the_answer_to_a_connect_is_validated() {
         (|a| set(a, "sec-websocket-protocol", "soup"), Ok((true, 200))),
         (|a| set(a, "sec-websocket-protocol", "spoon"), Err(E::SubprotocolNotOffered)),
         (|a| set(a, "sec-websocket-extensions", "permessage-deflate"), Err(E::ExtensionNotOffered)),
-        // "A client MUST ignore any Content-Length" (RFC 9110, section 9.3.6), and what has no use here.
+        // "A client MUST ignore any Content-Length" (RFC 9110, section 9.3.6), and what has no use
+        // here.
         (|a| set(a, "content-length", "5"), Ok((true, 200))),
         (|a| set(a, "sec-websocket-accept", "x"), Ok((true, 200))),
         // What tunnels bytes need not know what a WebSocket is.

@@ -39,15 +39,16 @@ pub(super) fn check_upgrade<'b>(
     Ok((seen, key))
 }
 
-/// The same for an extended CONNECT (RFC 8441, section 5): "instead of an HTTP/1.1 GET with Upgrade" the
-/// pseudo-headers ask, and what they replace "is not used". Host is what `:authority` says.
+/// The same for an extended CONNECT (RFC 8441, section 5): "instead of an HTTP/1.1 GET with
+/// Upgrade" the pseudo-headers ask, and what they replace "is not used". Host is what `:authority`
+/// says.
 #[cfg(feature = "http")]
 pub(super) fn check_connect<'b>(
     (method, target, protocol): (&str, &str, Option<&str>),
     fields: &[httparse::Header<'b>],
 ) -> Result<Seen<'b>, HandshakeError> {
-    // "An endpoint MUST NOT generate an HTTP/2 message containing connection-specific header fields"
-    // (RFC 9113, section 8.2.2; for HTTP/3 RFC 9114, section 4.2).
+    // "An endpoint MUST NOT generate an HTTP/2 message containing connection-specific header
+    // fields" (RFC 9113, section 8.2.2; for HTTP/3 RFC 9114, section 4.2).
     let hops = ["Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade"];
     if fields.iter().any(|field| hops.iter().any(|name| is_named(field, name))) {
         return Err(HandshakeError::Malformed);
@@ -72,8 +73,8 @@ pub(super) fn check_connect<'b>(
     Ok(seen)
 }
 
-/// `GET http://host/path` is for proxies, but "a server MUST accept the absolute-form" (RFC 9112, 3.2.2):
-/// then the host that it names.
+/// `GET http://host/path` is for proxies, but "a server MUST accept the absolute-form" (RFC 9112,
+/// 3.2.2): then the host that it names.
 fn check_target(target: &str) -> Result<Option<&str>, HandshakeError> {
     if is_origin_form(target) {
         return Ok(None);
