@@ -22,7 +22,7 @@ use core::time::Duration;
 
 use crate::buffer::{ReceiveBuffer, SendBuffer, Transmit};
 use crate::close::CloseFrame;
-use crate::config::{Config, Timeouts};
+use crate::config::{Config, Limits, Timeouts};
 use crate::deflate::{Compressor, Decompressor, DeflateParameters};
 use crate::error::{ProtocolError, SendError, TimedOut};
 use crate::timing::Traffic;
@@ -442,6 +442,11 @@ impl Connection {
     pub fn release(&mut self) {
         self.incoming.release();
         self.outgoing.release();
+    }
+
+    /// The limits it was made with.
+    pub fn limits(&self) -> &Limits {
+        self.outgoing.limits()
     }
 
     /// The timeouts it was made with.

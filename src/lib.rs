@@ -77,6 +77,7 @@
 //! | `dial` | connections from URIs, through HTTP proxies: [`dial`], `connect` of the adapters |
 //! | `rustls` | `wss://`, [`blocking::TlsStream`]; with `platform-roots` the platform says whom to trust |
 //! | `socks` | SOCKS 5 proxies |
+//! | `http` | WebSockets of HTTP stacks, as hyper and axum, over HTTP/1.1 and HTTP/2: [`http`] |
 //!
 //! Without features the core is left: `no_std` with `alloc`.
 
@@ -84,7 +85,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(
-    not(all(feature = "tokio", feature = "rustls")),
+    not(all(feature = "tokio", feature = "rustls", feature = "http")),
     allow(rustdoc::broken_intra_doc_links)
 )]
 
@@ -114,6 +115,8 @@ pub mod blocking;
 #[cfg(feature = "dial")]
 pub mod dial;
 pub mod handshake;
+#[cfg(feature = "http")]
+pub mod http;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 

@@ -18,7 +18,7 @@ use super::reply::{Ending, Reply};
 use super::{Agreed, MaskingKeys, Role, State, Transport};
 use crate::buffer::{SendBuffer, Transmit};
 use crate::close::{CloseCode, CloseFrame};
-use crate::config::{Config, Timeouts};
+use crate::config::{Config, Limits, Timeouts};
 use crate::deflate::{Compress, Compressor};
 use crate::error::{ProtocolError, SendError, TimedOut};
 use crate::frame::{FrameHeader, Opcode, RSV1};
@@ -348,6 +348,10 @@ impl Outgoing {
     #[cfg(feature = "std")]
     pub(super) fn restart_clock(&mut self) {
         self.timing = Timing::default();
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.config.limits
     }
 
     pub(super) fn timeouts(&self) -> &Timeouts {
