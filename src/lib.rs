@@ -74,6 +74,7 @@
 //! | `std` (default) | [`blocking`], [`Error`], keys from the operating system, faster checks of text |
 //! | `tokio` | [`tokio`], `Message` |
 //! | `deflate` | compression: [`Deflate`] has a value; needs `std` |
+//! | `serde_json` | values as JSON: `send_json`, `recv_json`, [`Event::json`] |
 //! | `dial` | connections from URIs, through HTTP proxies: [`dial`], `connect` of the adapters |
 //! | `rustls` | `wss://`, [`blocking::TlsStream`]; with `platform-roots` the platform says whom to trust |
 //! | `socks` | SOCKS 5 proxies |
@@ -84,7 +85,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(
-    not(all(feature = "tokio", feature = "rustls")),
+    not(all(feature = "tokio", feature = "rustls", feature = "serde_json")),
     allow(rustdoc::broken_intra_doc_links)
 )]
 
@@ -102,6 +103,8 @@ mod deflate;
 mod error;
 mod extension;
 mod frame;
+#[cfg(feature = "serde_json")]
+mod json;
 mod mask;
 #[cfg(feature = "tokio")]
 mod message;

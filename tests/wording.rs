@@ -6,7 +6,7 @@ use std::fmt::Display;
 use sotong::handshake::HandshakeError;
 use sotong::{CloseCode, InvalidOrigin, ProtocolError, SendError, TimedOut};
 
-const PROTOCOL: [(ProtocolError, &str); 21] = [
+const PROTOCOL: [(ProtocolError, &str); 22] = [
     (ProtocolError::ReservedBits, "RFC 6455, section 5.2"),
     (ProtocolError::ReservedOpcode, "RFC 6455, section 5.2"),
     (ProtocolError::NotMasked, "RFC 6455, section 5.1"),
@@ -24,6 +24,7 @@ const PROTOCOL: [(ProtocolError, &str); 21] = [
     (ProtocolError::NotDeflate, "RFC 7692, section 7.2.2"),
     (ProtocolError::DeflateUnfinished, "RFC 7692, section 7.2.1"),
     (ProtocolError::TextNotUtf8, "RFC 6455, section 8.1"),
+    (ProtocolError::UnexpectedText, "RFC 6455, section 7.4.1"),
     (ProtocolError::CloseTruncated, "RFC 6455, section 5.5.1"),
     (ProtocolError::CloseCodeForbidden, "RFC 6455, section 7.4"),
     (ProtocolError::ReasonNotUtf8, "RFC 6455, section 8.1"),

@@ -86,7 +86,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 
     /// Encodes something and, if `now` or if it is too much for the queue, writes what the stream takes
     /// at once; the rest is queued. Waits while the queue is full.
-    fn poll_encode<'p>(
+    pub(super) fn poll_encode<'p>(
         &mut self,
         mut encode: impl for<'t> FnMut(
             &mut Outgoing,

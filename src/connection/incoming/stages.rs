@@ -20,7 +20,7 @@ impl Incoming {
     ) -> Result<bool, ProtocolError> {
         while self.ready.is_none() {
             let went_on = match self.stage {
-                Stage::Header => self.take_header(rx),
+                Stage::Header => self.take_header(by, rx),
                 Stage::Payload => self.take_data(by, rx),
                 Stage::Closed => {
                     rx.discard();
@@ -39,7 +39,7 @@ impl Incoming {
     }
 
     /// Takes a control frame, or the header of a data frame.
-    fn take_header(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
+    fn take_header(&mut self, by: Portion, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
         let check = |start: &FirstTwo| self.check_first_two(start);
         let Some((header, len)) = FrameHeader::decode_where(rx.unparsed(), check)? else {
             return Ok(false);
@@ -47,7 +47,7 @@ impl Incoming {
         if header.opcode.is_control() {
             return self.take_control(&header, len, rx);
         }
-        self.open_or_continue(&header)?;
+        self.open_or_continue(by, &header)?;
         rx.skip(len);
         self.stage = Stage::Payload;
         Ok(true)
@@ -74,8 +74,7 @@ impl Incoming {
     }
 
     /// Counts a data frame against the limits.
-    fn open_or_continue(&mut self, header: &FrameHeader) -> Result<(), ProtocolError> {
-        let limits = &self.config.limits;
+    fn open_or_continue(&mut self, by: Portion, header: &FrameHeader) -> Result<(), ProtocolError> {
         let frame = Frame {
             fin: header.fin,
             mask: header.masking_key.map(Mask::new),
@@ -89,6 +88,7 @@ impl Incoming {
             _ => self.message.put(Message {
                 is_text: header.opcode == Opcode::Text,
                 is_compressed: header.reserved == RSV1,
+                is_claimed: false,
                 frame,
                 fragments: 0,
                 announced: 0,
@@ -99,19 +99,14 @@ impl Incoming {
         message.frame = frame;
         message.announced = message.announced.saturating_add(header.payload_len);
         message.fragments = message.fragments.saturating_add(1);
-        // What cannot be compressed becomes a little larger by it, zlib's own bound is an eighth; and
-        // each fragment may end with an empty block.
-        let with_slack = |limit: u64, frames: u32| match message.is_compressed {
-            true => limit.saturating_add(limit / 8).saturating_add(64 * u64::from(frames)),
-            false => limit,
-        };
-        if header.payload_len > with_slack(limits.frame, 1) {
+        let most = message.most(by, &self.config.limits);
+        if header.payload_len > message.with_slack(most.frame, 1) {
             return Err(ProtocolError::FrameTooBig);
         }
-        if message.announced > with_slack(limits.message, message.fragments) {
+        if message.announced > message.with_slack(most.message, message.fragments) {
             return Err(ProtocolError::MessageTooBig);
         }
-        if message.fragments > limits.fragments.max(1) {
+        if message.fragments > most.fragments {
             return Err(ProtocolError::TooManyFragments);
         }
         Ok(())
@@ -147,6 +142,15 @@ impl Incoming {
 
     fn take_data(&mut self, by: Portion, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
         let Some(message) = self.message.get_mut() else { return Ok(true) };
+        // Read in pieces up to here it may have become larger than what may be held.
+        if by == Portion::Whole && !message.is_claimed {
+            let most = message.with_slack(self.config.limits.message, message.fragments);
+            if message.announced > most {
+                return Err(ProtocolError::MessageTooBig);
+            }
+        }
+        let is_skipped = message.is_claimed && by != Portion::Claimed;
+        let by = if is_skipped { Portion::Pieces } else { by };
         let mut frame = message.frame;
         let is_whole = if message.is_compressed {
             let inflated = self.inflate(&mut frame, by, rx);
@@ -174,9 +178,13 @@ impl Incoming {
                 }
                 None
             }
-            Portion::Pieces => self.piece(last, rx)?,
+            Portion::Pieces | Portion::Claimed | Portion::Bytes => self.piece(last, rx)?,
         };
-        Ok(is_whole || self.ready.is_some())
+        let went_on = is_whole || self.ready.is_some();
+        if is_skipped && let Some(Ready::Piece { len, last }) = self.ready {
+            self.drop_piece(len, last, rx);
+        }
+        Ok(went_on)
     }
 
     /// Fails at the first wrong byte of a text that is not complete (section 8.1).
