@@ -124,3 +124,144 @@ impl Incoming {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::connection::{Event, Role};
+    use std::vec::Vec;
+
+    /// A client to which these bytes have come.
+    fn client(bytes: &[u8]) -> (Incoming, ReceiveBuffer) {
+        let mut config = Config::default();
+        (config.limits.message, config.limits.frame, config.limits.fragments) = (100, 100, 10);
+        let incoming = Incoming::new(Role::Client, config.into(), None);
+        let mut rx = ReceiveBuffer::with_capacity(4096);
+        assert_eq!(rx.extend(bytes), bytes.len());
+        (incoming, rx)
+    }
+
+    #[test]
+    fn a_piece_stays_until_its_last_byte_was_taken() {
+        let (mut incoming, mut rx) = client(b"\x82\x03abc\x02\x02de\x80\0");
+        assert!(incoming.left(&rx).is_none() && !incoming.consume(0, &mut rx));
+        for (taken, left) in [(0, "abc"), (1, "bc"), (0, "bc"), (1, "c")] {
+            assert_eq!(incoming.advance_bytes(&mut rx), Ok(true));
+            assert!(!incoming.consume(taken, &mut rx));
+            assert_eq!(incoming.left(&rx), Some((left.as_bytes(), true)));
+        }
+        assert!(incoming.consume(1, &mut rx), "the message ends");
+        assert_eq!((incoming.left(&rx), incoming.has_data()), (None, false));
+        assert_eq!(incoming.advance_bytes(&mut rx), Ok(true));
+        assert_eq!(
+            (incoming.left(&rx), incoming.is_at_end(&rx)),
+            (Some((&b"de"[..], false)), false)
+        );
+        assert!(!incoming.consume(1, &mut rx) && !incoming.consume(1, &mut rx));
+        assert_eq!(incoming.advance_bytes(&mut rx), Ok(true));
+        assert_eq!((incoming.left(&rx), incoming.is_at_end(&rx)), (Some((&b""[..], true)), true));
+        assert!(incoming.consume(0, &mut rx));
+        assert_eq!(incoming.advance_bytes(&mut rx), Ok(false));
+    }
+
+    #[test]
+    #[should_panic(expected = "more was consumed than there was")]
+    fn more_than_is_left_is_not_there_to_be_taken() {
+        let (mut incoming, mut rx) = client(b"\x82\x03abc");
+        incoming.advance_bytes(&mut rx).unwrap();
+        incoming.consume(4, &mut rx);
+    }
+
+    type Advance = fn(&mut Incoming, &mut ReceiveBuffer) -> Result<bool, ProtocolError>;
+
+    #[test]
+    fn a_claimed_message_is_its_readers_and_skipped_by_all_others() {
+        let others: [Advance; 3] =
+            [Incoming::advance, Incoming::advance_chunk, Incoming::advance_bytes];
+        // A message of five bytes, in one frame and in two with a ping and half a character between.
+        let whole: &[&[u8]] = &[b"\x82\x05abcde"];
+        let parts: &[&[u8]] = &[b"\x02\x03abc", b"\x89\0", b"\x80\x02de"];
+        let text: &[&[u8]] = &[b"\x01\x04abc\xc3", b"\x89\0", b"\x80\x02\xa9e"];
+        for (message, len) in [(whole, 5), (parts, 5), (text, 6)] {
+            for other in others {
+                for taken in 0..=len {
+                    // What comes may come while it is read, or behind.
+                    for there in 1..=message.len() {
+                        let (mut incoming, mut rx) = client(&message[..there].concat());
+                        assert_eq!(incoming.advance_chunk(&mut rx), Ok(true));
+                        let is_text = incoming.claim(&rx).unwrap();
+                        assert_eq!(is_text, Some(message[0][0] & 1 == 1));
+                        for _ in 0..taken {
+                            while incoming.advance_claimed(&mut rx).unwrap()
+                                && incoming.pass_over_control(&mut rx)
+                            {}
+                            incoming.consume(1, &mut rx);
+                        }
+                        let rest = [&message[there..].concat()[..], b"\x82\x01z"].concat();
+                        assert_eq!(rx.extend(&rest), rest.len());
+                        while other(&mut incoming, &mut rx).unwrap()
+                            && incoming.pass_over_control(&mut rx)
+                        {}
+                        assert_eq!(
+                            incoming.left(&rx),
+                            Some((&b"z"[..], true)),
+                            "{message:?}, {taken}"
+                        );
+                        assert_eq!(incoming.next_event(&mut rx), Ok(Some(Event::Binary(b"z"))));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn control_frames_are_passed_over_but_for_a_close() {
+        let (mut incoming, mut rx) = client(b"\x89\x01?\x8a\0\x82\x01a\x88\x02\x03\xe8");
+        assert!(!incoming.pass_over_control(&mut rx));
+        for _ in 0..2 {
+            assert_eq!(incoming.advance_chunk(&mut rx), Ok(true));
+            assert_eq!((incoming.has_data(), incoming.claim(&rx)), (false, Ok(None)));
+            assert!(incoming.pass_over_control(&mut rx));
+        }
+        assert_eq!(incoming.advance_chunk(&mut rx), Ok(true));
+        assert!(incoming.has_data() && !incoming.pass_over_control(&mut rx));
+        incoming.consume(1, &mut rx);
+        assert_eq!(incoming.advance_chunk(&mut rx), Ok(true));
+        assert!(!incoming.has_data() && !incoming.pass_over_control(&mut rx));
+        assert!(matches!(incoming.next_event(&mut rx), Ok(Some(Event::Close(Some(_))))));
+    }
+
+    #[test]
+    fn what_is_no_text_cannot_be_claimed_and_text_is_no_bytes() {
+        let (mut incoming, mut rx) = client(b"\x81\x02a\xff");
+        assert_eq!(incoming.advance_chunk(&mut rx), Ok(true));
+        assert_eq!(incoming.claim(&rx), Err(ProtocolError::TextNotUtf8));
+        assert_eq!(incoming.advance(&mut rx), Err(ProtocolError::TextNotUtf8), "and stays so");
+        for text in [&b"\x81\x01a"[..], b"\x01\x01a", b"\x01\0\x80\0", b"\x81\0"] {
+            let (mut incoming, mut rx) = client(text);
+            for _ in 0..2 {
+                assert_eq!(incoming.advance_bytes(&mut rx), Err(ProtocolError::UnexpectedText));
+            }
+            assert_eq!(incoming.advance(&mut rx), Err(ProtocolError::UnexpectedText));
+        }
+        // A text that began before there was a stream of bytes is no part of it either.
+        let (mut incoming, mut rx) = client(b"\x01\x01a\x00\x01b");
+        assert!(incoming.next_chunk(&mut rx).unwrap().is_some());
+        assert_eq!(incoming.advance_bytes(&mut rx), Err(ProtocolError::UnexpectedText));
+    }
+
+    #[test]
+    fn for_bytes_no_message_is_too_long() {
+        let long = [&b"\x02\x7e\0\xc8"[..], &[7; 200]].concat();
+        let many: Vec<u8> = (0..50).flat_map(|_| [0, 3, 7, 7, 7]).collect();
+        let (mut incoming, mut rx) = client(&[long, many, b"\x80\0".to_vec()].concat());
+        let mut len = 0;
+        while incoming.advance_bytes(&mut rx).unwrap() {
+            let (left, _) = incoming.left(&rx).unwrap();
+            len += left.len();
+            incoming.consume(left.len(), &mut rx);
+        }
+        assert_eq!(len, 200 + 150);
+    }
+}
