@@ -5,8 +5,8 @@
 //! * `tunnel try [--mib N]`: sends 1 GiB, or so much, through both of them to an echo and back, and
 //!   tells how long that took and the most memory it needed.
 //!
-//! Says `listening on ADDR` when it is ready. A WebSocket cannot end one direction alone: when one end
-//! of a connection stops sending, the other gets all that was sent, but may answer no more.
+//! Says `listening on ADDR` when it is ready. A WebSocket cannot end one direction alone: when one
+//! end of a connection stops sending, the other gets all that was sent, but may answer no more.
 
 use std::io::Write;
 use std::time::Instant;

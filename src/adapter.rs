@@ -44,8 +44,8 @@ pub enum Error {
     Refused(Box<client::Response>),
     /// A deadline passed.
     TimedOut(TimedOut),
-    /// A message is no JSON, or not what was asked for; or a value cannot be told as JSON, and nothing
-    /// was queued. The connection is as it was: go on.
+    /// A message is no JSON, or not what was asked for; or a value cannot be told as JSON, and
+    /// nothing was queued. The connection is as it was: go on.
     #[cfg(feature = "serde_json")]
     Json(serde_json::Error),
     /// What was to be dialed is no WebSocket URI.

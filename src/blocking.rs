@@ -22,7 +22,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! The adapter holds no protocol decision: it is about 800 lines of code that move bytes and wait.
+//! The adapter holds no protocol decision: all it does is to move bytes and to wait.
 //! Deadlines hold over streams that can give up waiting for a moment, as sockets can; see
 //! [`Stream`]. Over others ([`Plain`]) they are looked at whenever a read or a write returns.
 //! Streams that never block, as in an event loop, are better served by the core.

@@ -72,11 +72,11 @@ pub struct Limits {
     /// The size of the receive buffer in bytes, which bounds one read. It grows only while a
     /// message larger than that arrives, and at least 512 bytes are used.
     pub receive_buffer: usize,
-    /// The largest message in bytes of which each piece is taken as it comes, with `recv_chunk` or by a
-    /// reader. `None` makes no difference between those and others. With a limit of their own neither
-    /// [`frame`](Self::frame) nor [`fragments`](Self::fragments) holds for them, since a frame is not
-    /// held either; `u64::MAX` lets endless ones through. What such a message leaves for `recv` fails
-    /// if the whole was larger than [`message`](Self::message).
+    /// The largest message in bytes of which each piece is taken as it comes, with `recv_chunk` or
+    /// by a reader. `None` makes no difference between those and others. With a limit of their own
+    /// neither [`frame`](Self::frame) nor [`fragments`](Self::fragments) holds for them, since a
+    /// frame is not held either; `u64::MAX` lets endless ones through. What such a message leaves
+    /// for `recv` fails if the whole was larger than [`message`](Self::message).
     ///
     /// For a byte stream messages mean nothing, and may have any length.
     pub in_pieces: Option<u64>,

@@ -67,6 +67,12 @@
 //! [`Config::deflate`] is set on both ends. [`Deflate`] says what that costs and what it gives away,
 //! [`Payload::compress`] decides for one message, and [`Connection::agreed`] tells what was agreed.
 //!
+//! # Messages of any size, and bytes without any
+//!
+//! With either adapter a message can be read as it arrives and written as it comes about
+//! (`recv_reader`, `text_writer`, `binary_writer`), and a connection can carry a plain stream of
+//! bytes (`into_byte_stream`). What is held is a buffer or two, however much goes through.
+//!
 //! # Features
 //!
 //! | feature | brings |

@@ -1,5 +1,5 @@
-//! Much more than memory holds goes through a connection, and memory stays as it is: 64 MiB, and 1 GiB
-//! in a release build.
+//! Much more than memory holds goes through a connection, and memory stays as it is: 64 MiB, and 1
+//! GiB in a release build.
 #![cfg(feature = "tokio")]
 
 #[path = "common/heap.rs"]

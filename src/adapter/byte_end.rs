@@ -25,8 +25,8 @@ impl ByteEnd {
         true
     }
 
-    /// Whether all has come: "1000 indicates a normal closure, meaning that the purpose for which the
-    /// connection was established has been fulfilled".
+    /// Whether all has come: "1000 indicates a normal closure, meaning that the purpose for which
+    /// the connection was established has been fulfilled".
     pub(crate) fn check(&self) -> io::Result<()> {
         match self.code {
             None | Some(CloseCode::NORMAL) => Ok(()),

@@ -33,18 +33,19 @@ impl<S: TryClone> Sender<S> {
 
 /// A connection, or a half of one, as a plain stream of bytes, which travel in binary messages.
 ///
-/// * Each write is one message, of at most 64 KiB, and waits until the stream below has taken it. An
-///   end that only writes answers no pings: [split](WebSocket::split) the connection, and read in
-///   another thread.
-/// * Where messages end means nothing to a reader. They may have any length: no more of them is held
-///   than one buffer, whatever [`Limits`](crate::Limits) say. Only `inflation` holds. Nothing is read
-///   from the stream below before what has come was taken.
+/// * Each write is one message, of at most 64 KiB, and waits until the stream below has taken it.
+///   An end that only writes answers no pings: [split](WebSocket::split) the connection, and read
+///   in another thread.
+/// * Where messages end means nothing to a reader. They may have any length: no more of them is
+///   held than one buffer, whatever [`Limits`](crate::Limits) say. Only `inflation` holds. Nothing
+///   is read from the stream below before what has come was taken.
 /// * [`shut_down`](Self::shut_down) sends a Close frame with code 1000. WebSocket has no half-open
-///   state: the peer answers with its own as soon as it has read so far, and from then on its writes
-///   fail with [`BrokenPipe`](io::ErrorKind::BrokenPipe). What it has sent until then can still be read
-///   here.
-/// * The end comes when the peer has closed the connection with code 1000, or without any. Read up to
-///   it, also after [`shut_down`](Self::shut_down), for the connection to be closed as it should be.
+///   state: the peer answers with its own as soon as it has read so far, and from then on its
+///   writes fail with [`BrokenPipe`](io::ErrorKind::BrokenPipe). What it has sent until then can
+///   still be read here.
+/// * The end comes when the peer has closed the connection with code 1000, or without any. Read up
+///   to it, also after [`shut_down`](Self::shut_down), for the connection to be closed as it should
+///   be.
 ///
 /// ```no_run
 /// use std::io;
@@ -70,11 +71,12 @@ impl<S: TryClone> Sender<S> {
 /// # Errors
 ///
 /// Reading fails as [`WebSocket::recv`] does, with that error as the source: with
-/// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the stream below ends without a Close frame; with
-/// [`InvalidData`](io::ErrorKind::InvalidData) for
+/// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the stream below ends without a Close frame;
+/// with [`InvalidData`](io::ErrorKind::InvalidData) for
 /// [text](crate::ProtocolError::UnexpectedText), which fails the connection with 1003; with
-/// [`ConnectionAborted`](io::ErrorKind::ConnectionAborted) if the peer's Close frame has any code but
-/// 1000, which says that something went wrong. Writing fails as [`WebSocket::send_binary`] does.
+/// [`ConnectionAborted`](io::ErrorKind::ConnectionAborted) if the peer's Close frame has any code
+/// but 1000, which says that something went wrong. Writing fails as [`WebSocket::send_binary`]
+/// does.
 #[derive(Debug)]
 pub struct ByteStream<W> {
     ws: W,
@@ -86,8 +88,8 @@ impl<W> ByteStream<W> {
         Self { ws, end: ByteEnd::default() }
     }
 
-    /// The connection, or the half, that this was made of. What is left of a message of which a part
-    /// was read comes as that message.
+    /// The connection, or the half, that this was made of. What is left of a message of which a
+    /// part was read comes as that message.
     pub fn into_inner(self) -> W {
         self.ws
     }

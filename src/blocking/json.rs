@@ -12,8 +12,8 @@ impl<S: Stream> WebSocket<S> {
     /// The next message as the value that it tells as JSON; `None` once the connection is closed
     /// cleanly. The value may borrow from the message.
     ///
-    /// Text and binary messages are taken alike. Control frames are passed over, pings are answered;
-    /// [`recv`](Self::recv) with [`Event::json`](crate::Event::json) tells of them too.
+    /// Text and binary messages are taken alike. Control frames are passed over, pings are
+    /// answered; [`recv`](Self::recv) with [`Event::json`](crate::Event::json) tells of them too.
     ///
     /// ```no_run
     /// # fn example(mut ws: sotong::blocking::WebSocket<std::net::TcpStream>) -> sotong::Result<()> {
@@ -27,8 +27,8 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Json`](crate::Error::Json) if the message is no JSON or not such a value: it is gone, and
-    /// the next one can be received. Else as of [`recv`](Self::recv).
+    /// [`Error::Json`](crate::Error::Json) if the message is no JSON or not such a value: it is
+    /// gone, and the next one can be received. Else as of [`recv`](Self::recv).
     pub fn recv_json<'v, T: Deserialize<'v>>(&'v mut self) -> Result<Option<T>> {
         recv(self)
     }
@@ -37,8 +37,8 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Json`](crate::Error::Json) if it cannot be told as JSON, and nothing was queued. Else as of
-    /// [`send_text`](Self::send_text).
+    /// [`Error::Json`](crate::Error::Json) if it cannot be told as JSON, and nothing was queued.
+    /// Else as of [`send_text`](Self::send_text).
     pub fn send_json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         self.send_text(&to_text(value)?)
     }

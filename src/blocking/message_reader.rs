@@ -9,8 +9,8 @@ use crate::connection::Incoming;
 use crate::error::ProtocolError;
 
 impl<S: Stream> WebSocket<S> {
-    /// The next message as a reader, from which it comes as it arrives: a message of any size passes
-    /// through one buffer. `None` once the connection is closed cleanly.
+    /// The next message as a reader, from which it comes as it arrives: a message of any size
+    /// passes through one buffer. `None` once the connection is closed cleanly.
     ///
     /// Control frames are passed over, pings are answered. [`Limits`](crate::Limits) hold, unless
     /// there is another one for messages [in pieces](crate::Limits::in_pieces).
@@ -46,8 +46,8 @@ impl<S: TryClone> Receiver<S> {
 
 /// One message, to be read as it arrives; see [`WebSocket::recv_reader`].
 ///
-/// The bytes of a text message are UTF-8: they are checked before they are handed over. If the reader
-/// is dropped before the end, the rest of the message is skipped by whatever receives next.
+/// The bytes of a text message are UTF-8: they are checked before they are handed over. If the
+/// reader is dropped before the end, the rest of the message is skipped by whatever receives next.
 ///
 /// # Errors
 ///

@@ -50,20 +50,21 @@ impl<S: TryClone> Sender<S> {
 /// One message, to be written bit by bit; see [`WebSocket::text_writer`].
 ///
 /// It leaves in fragments of 64 KiB (section 5.4), and so does what is there when it is flushed.
-/// [`finish`](Self::finish) sends the last fragment; a message that fits into one goes unfragmented.
-/// An end that only writes answers no pings: for messages of unbounded size
+/// [`finish`](Self::finish) sends the last fragment; a message that fits into one goes
+/// unfragmented. An end that only writes answers no pings: for messages of unbounded size
 /// [split](WebSocket::split) the connection, and go on receiving.
 ///
-/// Dropped before that, it leaves the message incomplete: if nothing of it was sent it is as if it had
-/// never been, and else other messages fail with
-/// [`SendError::MessageUnfinished`](crate::SendError::MessageUnfinished), which leaves nothing but to
-/// close the connection.
+/// Dropped before that, it leaves the message incomplete: if nothing of it was sent it is as if it
+/// had never been, and else other messages fail with
+/// [`SendError::MessageUnfinished`](crate::SendError::MessageUnfinished), which leaves nothing but
+/// to close the connection.
 ///
 /// # Errors
 ///
 /// Writing fails as [`WebSocket::send_text`] does, with that error as the source; with
-/// [`InvalidData`](io::ErrorKind::InvalidData) where text is not UTF-8, and then nothing of what was to
-/// be written is taken; with [`BrokenPipe`](io::ErrorKind::BrokenPipe) behind the end of the message.
+/// [`InvalidData`](io::ErrorKind::InvalidData) where text is not UTF-8, and then nothing of what
+/// was to be written is taken; with [`BrokenPipe`](io::ErrorKind::BrokenPipe) behind the end of the
+/// message.
 #[derive(Debug)]
 pub struct MessageWriter<'w, W> {
     ws: &'w mut W,

@@ -62,8 +62,8 @@ impl Reader {
         incoming.next_chunk(rx).map_err(|error| fail(error, incoming, link))
     }
 
-    /// Whether there is a part of a message, control frames passed over; `false` if the connection is
-    /// closed, or if the peer's Close frame is what has come.
+    /// Whether there is a part of a message, control frames passed over; `false` if the connection
+    /// is closed, or if the peer's Close frame is what has come.
     pub(super) fn wait_for_data(&mut self, link: &mut impl Link, advance: Advance) -> Result<bool> {
         while self.wait(link, advance)? {
             if !self.incoming.pass_over_control(&mut self.rx) {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use ::tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
@@ -9,6 +10,7 @@ use ::tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use super::ends::{Receives, Sends};
 use super::message_reader::poll_read_buffered;
 use super::reader::BYTES;
+use super::split::Waiting;
 use super::writer::Writer;
 use super::{Receiver, Sender, WebSocket};
 use crate::adapter::{ByteEnd, MAX_WRITE};
@@ -37,16 +39,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
 
 /// A connection, or a half of one, as a plain stream of bytes, which travel in binary messages.
 ///
-/// * Each write is one message, of at most 64 KiB, on its way at once. It waits while the send queue
-///   is full. An end that only writes answers no pings: read as well.
-/// * Where messages end means nothing to a reader. They may have any length: no more of them is held
-///   than one buffer, whatever [`Limits`](crate::Limits) say. Only `inflation` holds. Nothing is read
-///   from the stream below before what has come was taken.
-/// * `shutdown` sends a Close frame with code 1000. WebSocket has no half-open state: the peer answers
-///   with its own as soon as it has read so far, and from then on its writes fail with
+/// * Each write is one message, of at most 64 KiB, on its way at once. It waits while the send
+///   queue is full. An end that only writes answers no pings: read as well.
+/// * Where messages end means nothing to a reader. They may have any length: no more of them is
+///   held than one buffer, whatever [`Limits`](crate::Limits) say. Only `inflation` holds. Nothing
+///   is read from the stream below before what has come was taken.
+/// * `shutdown` sends a Close frame with code 1000. WebSocket has no half-open state: the peer
+///   answers with its own as soon as it has read so far, and from then on its writes fail with
 ///   [`BrokenPipe`](io::ErrorKind::BrokenPipe). What it has sent until then can still be read here.
-/// * The end comes when the peer has closed the connection with code 1000, or without any. Read up to
-///   it, also after a `shutdown`, for the connection to be closed as it should be.
+/// * The end comes when the peer has closed the connection with code 1000, or without any. Read up
+///   to it, also after a `shutdown`, for the connection to be closed as it should be.
+///
+/// Two tasks can have the two directions: of `tokio::io::split`, or, without a lock around reading, of
+/// [`WebSocket::split`].
 ///
 /// ```
 /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -78,11 +83,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
 /// # Errors
 ///
 /// Reading fails as [`WebSocket::recv`] does, with that error as the source: with
-/// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the stream below ends without a Close frame; with
-/// [`InvalidData`](io::ErrorKind::InvalidData) for
+/// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the stream below ends without a Close frame;
+/// with [`InvalidData`](io::ErrorKind::InvalidData) for
 /// [text](crate::ProtocolError::UnexpectedText), which fails the connection with 1003; with
-/// [`ConnectionAborted`](io::ErrorKind::ConnectionAborted) if the peer's Close frame has any code but
-/// 1000, which says that something went wrong. Writing fails as [`WebSocket::send_binary`] does.
+/// [`ConnectionAborted`](io::ErrorKind::ConnectionAborted) if the peer's Close frame has any code
+/// but 1000, which says that something went wrong. Writing fails as [`WebSocket::send_binary`]
+/// does.
 ///
 /// # Cancel safety
 ///
@@ -92,15 +98,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
 pub struct ByteStream<W> {
     ws: W,
     end: ByteEnd,
+    /// Two tasks may have a part of it each, and the one that reads writes replies.
+    waiting: Arc<Waiting>,
 }
 
 impl<W> ByteStream<W> {
     fn new(ws: W) -> Self {
-        Self { ws, end: ByteEnd::default() }
+        Self { ws, end: ByteEnd::default(), waiting: Arc::default() }
     }
 
-    /// The connection, or the half, that this was made of. What is left of a message of which a part
-    /// was read comes as that message.
+    /// The connection, or the half, that this was made of. What is left of a message of which a
+    /// part was read comes as that message.
     pub fn into_inner(self) -> W {
         self.ws
     }
@@ -113,7 +121,9 @@ impl<W> ByteStream<W> {
 
 impl<W: Receives> AsyncBufRead for ByteStream<W> {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-        let Self { ws, end } = self.get_mut();
+        let Self { ws, end, waiting } = self.get_mut();
+        let both = waiting.both(&waiting.receiver, cx);
+        let cx = &mut Context::from_waker(&both);
         let (reader, link) = ws.parts();
         loop {
             if !ready!(reader.poll_data::<_, BYTES>(link, cx))? {
@@ -159,20 +169,31 @@ impl<W: Sends> AsyncWrite for ByteStream<W> {
         if part.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        ready!(self.get_mut().ws.with_writer(cx, |writer, cx| {
+        let written = with_writer(self, cx, |writer, cx| {
             writer.poll_encode(|outgoing, tx| outgoing.send(part, tx), true, cx)
-        }))?;
-        Poll::Ready(Ok(part.len()))
+        });
+        written.map_ok(|()| part.len()).map_err(Into::into)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().ws.with_writer(cx, Writer::poll_flush).map_err(Into::into)
+        with_writer(self, cx, Writer::poll_flush).map_err(Into::into)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().ws.with_writer(cx, |writer, cx| {
+        with_writer(self, cx, |writer, cx| {
             writer.queue_close(Some(CloseCode::NORMAL.into()))?;
             writer.poll_flush(cx).map_err(Into::into)
         })
     }
+}
+
+/// Lets `f` write, and wakes whoever reads as well.
+fn with_writer<W: Sends, T>(
+    stream: Pin<&mut ByteStream<W>>,
+    cx: &mut Context<'_>,
+    f: impl FnOnce(&mut Writer<W::Write>, &mut Context<'_>) -> T,
+) -> T {
+    let ByteStream { ws, waiting, .. } = stream.get_mut();
+    let both = waiting.both(&waiting.sender, cx);
+    ws.with_writer(&mut Context::from_waker(&both), f)
 }

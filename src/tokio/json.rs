@@ -15,8 +15,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// The next message as the value that it tells as JSON; `None` once the connection is closed
     /// cleanly. The value may borrow from the message.
     ///
-    /// Text and binary messages are taken alike. Control frames are passed over, pings are answered;
-    /// [`recv`](Self::recv) with [`Event::json`](crate::Event::json) tells of them too.
+    /// Text and binary messages are taken alike. Control frames are passed over, pings are
+    /// answered; [`recv`](Self::recv) with [`Event::json`](crate::Event::json) tells of them too.
     ///
     /// ```
     /// # use sotong::{Config, Result};
@@ -28,16 +28,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # let (client, server) = tokio::join!(connect_over(a, &request, Config::default()), accept(b, Config::default()));
     /// # let (mut client, mut server) = (client?.0, server?);
     /// client.send_json(&("move", [3, 4])).await?;
-    /// let (action, to): (String, [i32; 2]) = server.recv_json().await?.expect("nobody has closed");
-    /// assert_eq!((&action[..], to), ("move", [3, 4]));
+    /// let (action, to): (String, [i32; 2]) = server.recv_json().await?.expect("nobody has
+    /// closed"); assert_eq!((&action[..], to), ("move", [3, 4]));
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     ///
-    /// [`Error::Json`](crate::Error::Json) if the message is no JSON or not such a value: it is gone, and
-    /// the next one can be received. Else as of [`recv`](Self::recv).
+    /// [`Error::Json`](crate::Error::Json) if the message is no JSON or not such a value: it is
+    /// gone, and the next one can be received. Else as of [`recv`](Self::recv).
     ///
     /// # Cancel safety
     ///
@@ -50,8 +50,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Json`](crate::Error::Json) if it cannot be told as JSON, and nothing was queued. Else as of
-    /// [`send_text`](Self::send_text).
+    /// [`Error::Json`](crate::Error::Json) if it cannot be told as JSON, and nothing was queued.
+    /// Else as of [`send_text`](Self::send_text).
     ///
     /// # Cancel safety
     ///

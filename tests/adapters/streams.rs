@@ -22,8 +22,8 @@ type Taken = (bool, Vec<u8>, io::Result<()>);
 
 /// An end over a script, of either adapter.
 trait End {
-    /// Reads a message by `size` bytes, `most` of them or a few more, through a reader that is dropped
-    /// then.
+    /// Reads a message by `size` bytes, `most` of them or a few more, through a reader that is
+    /// dropped then.
     fn take_message(&mut self, size: usize, most: usize) -> Result<Option<Taken>>;
 
     /// As `recv`: the event in words.

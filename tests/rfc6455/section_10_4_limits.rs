@@ -167,7 +167,8 @@ fn limited_in_pieces(message: u64, frame: u64, fragments: u32, in_pieces: u64) -
     config
 }
 
-/// Reads all in pieces, or the first `pieces` of them and then events: how many bytes, and the error.
+/// Reads all in pieces, or the first `pieces` of them and then events: how many bytes, and the
+/// error.
 fn read(
     config: &Config,
     role: Role,

@@ -7,8 +7,8 @@
 //!   advance_* ─► left ─► consume ─► left ─► consume ─► advance_* ─► ...
 //! ```
 //!
-//! A message that is claimed is its reader's alone: whoever looks for something else skips what that
-//! one has left of it.
+//! A message that is claimed is its reader's alone: whoever looks for something else skips what
+//! that one has left of it.
 
 use super::{Incoming, Portion, Ready};
 use crate::buffer::ReceiveBuffer;
@@ -16,8 +16,8 @@ use crate::error::ProtocolError;
 use crate::utf8;
 
 impl Incoming {
-    /// Claims the message of which [`advance_chunk`](Self::advance_chunk) has found something; whether
-    /// it is text, and `None` if that is no message.
+    /// Claims the message of which [`advance_chunk`](Self::advance_chunk) has found something;
+    /// whether it is text, and `None` if that is no message.
     ///
     /// # Errors
     ///
@@ -111,8 +111,8 @@ impl Incoming {
         false
     }
 
-    /// Passes over the control frame that was found; `false` if it is something else, or a Close frame:
-    /// that one stays for whoever wants to know how the connection ends.
+    /// Passes over the control frame that was found; `false` if it is something else, or a Close
+    /// frame: that one stays for whoever wants to know how the connection ends.
     pub(crate) fn pass_over_control(&mut self, rx: &mut ReceiveBuffer) -> bool {
         match self.ready {
             Some(Ready::Control { len, .. }) if !self.is_closed() => {
@@ -179,7 +179,8 @@ mod tests {
     fn a_claimed_message_is_its_readers_and_skipped_by_all_others() {
         let others: [Advance; 3] =
             [Incoming::advance, Incoming::advance_chunk, Incoming::advance_bytes];
-        // A message of five bytes, in one frame and in two with a ping and half a character between.
+        // A message of five bytes, in one frame and in two with a ping and half a character
+        // between.
         let whole: &[&[u8]] = &[b"\x82\x05abcde"];
         let parts: &[&[u8]] = &[b"\x02\x03abc", b"\x89\0", b"\x80\x02de"];
         let text: &[&[u8]] = &[b"\x01\x04abc\xc3", b"\x89\0", b"\x80\x02\xa9e"];

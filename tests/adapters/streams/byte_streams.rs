@@ -8,8 +8,8 @@ use sotong::{Agreed, Connection, Opcode, ProtocolError};
 use super::*;
 use crate::scripted::{frames, masked};
 
-/// All bytes up to the end, by `size`, and how reading ends: twice, as it is each time the same. And
-/// what was written meanwhile.
+/// All bytes up to the end, by `size`, and how reading ends: twice, as it is each time the same.
+/// And what was written meanwhile.
 type Drained = (Vec<u8>, Result<(), (ErrorKind, Option<ProtocolError>)>, Vec<u8>);
 
 fn read_all(stream: &[u8], step: usize, size: usize) -> Vec<(String, Drained)> {

@@ -7,7 +7,8 @@ use sotong::{Error, Event, Message, Opcode};
 use super::*;
 use crate::scripted::{frames, masked};
 
-/// A value, a ping, no JSON, not such a value, binary, no JSON that is binary, the rest of the input.
+/// A value, a ping, no JSON, not such a value, binary, no JSON that is binary, the rest of the
+/// input.
 fn messages() -> Vec<Vec<u8>> {
     let stream = [
         masked(0x81, br#"["move",3]"#),

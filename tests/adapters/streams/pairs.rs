@@ -1,11 +1,15 @@
 //! Two ends that talk to each other: tunnels, backpressure, halves, compression.
 
 use std::net::{TcpListener, TcpStream};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
 use sotong::handshake::client::Request;
 use sotong::{Compress, Error};
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, WriteHalf, duplex};
 
 use super::*;
 use crate::subject::block_on;
@@ -68,7 +72,8 @@ fn a_tunnel_carries_both_directions_and_ends_with_either() {
                     tokio::io::copy_bidirectional(&mut ws, &mut tcp).await
                 };
                 let ends = async {
-                    // What the far end says comes all, since the near one waits for it before it closes.
+                    // What the far end says comes all, since the near one waits for it before it
+                    // closes.
                     let (mut from_far, mut from_near) = (vec![0; LEN], vec![0; LEN]);
                     let near = async {
                         let (mut read, mut write) = tokio::io::split(&mut near);
@@ -102,8 +107,8 @@ fn a_tunnel_carries_both_directions_and_ends_with_either() {
 
 #[test]
 fn a_writer_waits_for_a_reader_and_a_reader_takes_no_more_than_its_buffer() {
-    /// What lies between a writer that waits and a reader that does not read: a queue with one message
-    /// above its mark, the stream, a read.
+    /// What lies between a writer that waits and a reader that does not read: a queue with one
+    /// message above its mark, the stream, a read.
     const BETWEEN: usize = 2 * 64 * 1024 + STREAM + 64 * 1024;
     const STREAM: usize = 10_000;
     crate::scripted::paused().block_on(async {
@@ -248,5 +253,55 @@ fn a_stream_that_goes_away_within_a_connection_is_an_error_and_not_the_end() {
         let mut seen = vec![];
         let error = b.read_to_end(&mut seen).await.unwrap_err();
         assert_eq!((&seen[..], error.kind()), (&b"all of it?"[..], io::ErrorKind::UnexpectedEof));
+    });
+}
+
+/// Counts how often it was asked to wake.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A stream below knows one waker for each direction, and whoever reads also writes.
+#[test]
+fn both_tasks_that_have_a_part_of_a_stream_are_woken() {
+    in_runtime(|| {
+        let (a, mut b) = duplex(1_000);
+        let (mut read, mut write) =
+            tokio::io::split(server(a, &Config::default()).into_byte_stream());
+        let (reader, writer) = (Arc::new(Count::default()), Arc::new(Count::default()));
+        let poll = |work: Pin<&mut dyn Future<Output = io::Result<usize>>>, who: &Arc<Count>| {
+            let waker = Waker::from(who.clone());
+            work.poll(&mut Context::from_waker(&waker)).map(Result::unwrap)
+        };
+        let fill = |write: &mut WriteHalf<_>| {
+            while poll(pin!(write.write(&[7; 5_000])), &writer).is_ready() {}
+        };
+        for writer_is_first in [true, false] {
+            let mut buf = [0; 10];
+            if writer_is_first {
+                fill(&mut write);
+                assert!(poll(pin!(read.read(&mut buf)), &reader).is_pending());
+            } else {
+                assert!(poll(pin!(read.read(&mut buf)), &reader).is_pending());
+                fill(&mut write);
+            }
+            let count = |who: &Arc<Count>| who.0.swap(0, Ordering::Relaxed);
+            let _ = (count(&reader), count(&writer));
+            poll_some(b.read_exact(&mut [0; 1_000]), 1).unwrap().unwrap();
+            assert!(count(&writer) > 0, "there is room to write: {writer_is_first}");
+            // Whoever is polled first does not take the other's turn from it.
+            assert!(poll(pin!(read.read(&mut buf)), &reader).is_pending());
+            let _ = (count(&reader), count(&writer));
+            poll_some(b.read_exact(&mut [0; 1_000]), 1).unwrap().unwrap();
+            fill(&mut write);
+            poll_some(b.write_all(&crate::scripted::masked(0x82, b"hi")), 1).unwrap().unwrap();
+            assert!(count(&reader) > 0, "there is something to read: {writer_is_first}");
+            assert_eq!(poll(pin!(read.read(&mut buf)), &reader), Poll::Ready(2));
+        }
     });
 }

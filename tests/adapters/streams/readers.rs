@@ -7,8 +7,8 @@ use sotong::{Error, Opcode, ProtocolError};
 use super::*;
 use crate::scripted::{frames, masked};
 
-/// Whole, in fragments that cut characters, with a ping in between, empty in two ways, and long; each
-/// with its type.
+/// Whole, in fragments that cut characters, with a ping in between, empty in two ways, and long;
+/// each with its type.
 fn messages() -> (Vec<u8>, Vec<(bool, Vec<u8>)>) {
     let (squid, long) = ("오징어".as_bytes(), vec![7; 2_000]);
     let stream = [
