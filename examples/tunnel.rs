@@ -9,10 +9,12 @@
 //! end of a connection stops sending, the other gets all that was sent, but may answer no more.
 
 use std::io::Write;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use sotong::Config;
-use sotong::tokio::{WebSocket, accept, connect};
+use sotong::handshake::server::Response;
+use sotong::tokio::{Upgrade, WebSocket, connect};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::io::{copy, copy_bidirectional_with_sizes, sink};
 use tokio::net::{TcpListener, TcpStream};
@@ -33,7 +35,17 @@ enum To {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let option = |name| {
         let at = args.iter().position(|arg| arg == name)?;
@@ -69,10 +81,17 @@ async fn pass_on(tcp: TcpStream, to: To) -> Result<()> {
     tcp.set_nodelay(true)?;
     match to {
         To::Server(address) => {
-            let ws = accept(tcp, Config::default()).await?;
-            let tcp = TcpStream::connect(address).await?;
-            tcp.set_nodelay(true)?;
-            join(ws, tcp).await
+            let upgrade = Upgrade::receive(tcp, Config::default()).await?;
+            match TcpStream::connect(address).await {
+                Ok(tcp) => {
+                    tcp.set_nodelay(true)?;
+                    join(upgrade.accept(&Response::default()).await?, tcp).await
+                }
+                Err(error) => {
+                    upgrade.reject(502, &[], b"nobody answers there\n").await?;
+                    Err(error.into())
+                }
+            }
         }
         To::Client(uri) => {
             let (ws, _response) = connect(&uri[..]).await?;
