@@ -97,6 +97,36 @@ fn every_error_says_what_went_wrong_and_where_the_rule_stands() {
     assert_told(&[(InvalidOrigin, "RFC 6454")]);
 }
 
+/// As readers and writers of bytes tell it.
+#[cfg(feature = "std")]
+#[test]
+fn an_error_of_an_adapter_is_an_io_error_of_its_kind_and_its_source() {
+    use sotong::Error;
+    use std::io::{self, ErrorKind};
+
+    let table: [(Error, ErrorKind); 9] = [
+        (ProtocolError::UnexpectedEof.into(), ErrorKind::UnexpectedEof),
+        (ProtocolError::Masked.into(), ErrorKind::InvalidData),
+        (HandshakeError::UnexpectedEof.into(), ErrorKind::UnexpectedEof),
+        (HandshakeError::BadKey.into(), ErrorKind::InvalidData),
+        (SendError::Closing.into(), ErrorKind::BrokenPipe),
+        (SendError::MessageUnfinished.into(), ErrorKind::InvalidInput),
+        (SendError::NoMaskingKey.into(), ErrorKind::InvalidInput),
+        (TimedOut::Send.into(), ErrorKind::TimedOut),
+        (TimedOut::Pong.into(), ErrorKind::TimedOut),
+    ];
+    for (error, kind) in table {
+        let told = error.to_string();
+        let error = io::Error::from(error);
+        assert_eq!((error.kind(), error.to_string()), (kind, told));
+        assert!(error.downcast::<Error>().is_ok());
+    }
+    for kind in [ErrorKind::ConnectionReset, ErrorKind::UnexpectedEof] {
+        let error = io::Error::from(Error::from(io::Error::new(kind, "as it was")));
+        assert_eq!((error.kind(), error.to_string()), (kind, "as it was".into()));
+    }
+}
+
 #[test]
 fn a_close_code_is_told_as_its_number() {
     assert_eq!(CloseCode::PROTOCOL_ERROR.to_string(), "1002");

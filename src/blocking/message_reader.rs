@@ -12,8 +12,9 @@ impl<S: Stream> WebSocket<S> {
     /// The next message as a reader, from which it comes as it arrives: a message of any size
     /// passes through one buffer. `None` once the connection is closed cleanly.
     ///
-    /// Control frames are passed over, pings are answered. [`Limits`](crate::Limits) hold, unless
-    /// there is another one for messages [in pieces](crate::Limits::in_pieces).
+    /// Control frames are passed over, pings are answered. Of a message of which pieces were received
+    /// already it is the rest. [`Limits`](crate::Limits) hold, unless there is another one for
+    /// messages [in pieces](crate::Limits::in_pieces).
     ///
     /// ```no_run
     /// # fn example(mut ws: sotong::blocking::WebSocket<std::net::TcpStream>) -> sotong::Result<()> {

@@ -129,7 +129,7 @@ impl Incoming {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::connection::{Event, Role};
+    use crate::connection::incoming::{Event, Role};
     use std::vec::Vec;
 
     /// A client to which these bytes have come.
