@@ -109,10 +109,9 @@ fn next_message<W: Receives>(ws: &mut W) -> Result<Option<MessageReader<'_, W>>>
                 _ => return Ok(None),
             }
         }
-        match reader.incoming.claim(&reader.rx) {
-            Ok(Some(is_text)) => return Ok(Some(MessageReader { ws, is_text, is_over: false })),
-            // What is no text has failed the connection: the next turn ends it, and tells why.
-            Ok(None) | Err(_) => {}
+        // What is no text has failed the connection: the next turn ends it, and tells why.
+        if let Ok(Some(is_text)) = reader.incoming.claim(&reader.rx) {
+            return Ok(Some(MessageReader { ws, is_text, is_over: false }));
         }
     }
 }

@@ -87,12 +87,7 @@ fn the_rest_of_a_message_that_is_too_large_to_be_held_is_not_received_whole() {
     for step in [5_000, 800] {
         servers(&cut(&message(5_000, step), 50), &config(Some(u64::MAX)), |adapter, end| {
             end.chunk().unwrap().unwrap();
-            let error = loop {
-                match end.event() {
-                    Ok(event) => panic!("{adapter}: {event:?}"),
-                    Err(error) => break error,
-                }
-            };
+            let error = end.event().unwrap_err();
             let is_told = matches!(error, Error::Protocol(ProtocolError::MessageTooBig));
             assert!(is_told, "{adapter}: {error:?}");
         });

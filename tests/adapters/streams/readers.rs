@@ -113,19 +113,6 @@ fn the_rest_of_a_message_is_skipped_when_its_reader_is_dropped() {
     }
 }
 
-/// A reader that nobody drops is gone all the same.
-#[test]
-fn the_rest_of_a_message_is_skipped_when_its_reader_is_forgotten() {
-    let stream = [masked(0x81, "오징어".as_bytes()), masked(0x81, b"next")].concat();
-    let io = Scripted::new([stream]);
-    let connection = sotong::Connection::server(Config::default(), sotong::Agreed::default());
-    let mut ws = blocking::WebSocket::from_parts(parts(io, connection)).unwrap();
-    let mut reader = ws.recv_reader().unwrap().unwrap();
-    reader.read_exact(&mut [0; 2]).unwrap();
-    std::mem::forget(reader);
-    assert_eq!(ws.event().unwrap().unwrap(), "Text(\"next\")");
-}
-
 #[test]
 fn what_is_skipped_is_checked_all_the_same() {
     let bad = [masked(0x01, b"abc"), masked(0x80, b"\xff"), masked(0x81, b"next")].concat();

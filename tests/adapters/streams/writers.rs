@@ -9,7 +9,10 @@ use crate::scripted::{frames, masked};
 
 const FRAGMENT: usize = 64 * 1024;
 
-/// The frames that writing leaves behind, after a Close frame has come or without.
+/// Something to write, or a flush.
+type Part<'p> = Option<&'p [u8]>;
+
+/// The frames that writing leaves behind.
 fn written(end: &dyn End) -> Vec<(bool, Opcode, Vec<u8>)> {
     frames(&end.written())
 }
@@ -17,7 +20,7 @@ fn written(end: &dyn End) -> Vec<(bool, Opcode, Vec<u8>)> {
 #[test]
 fn a_message_leaves_in_fragments_of_64_kib_and_what_is_flushed_at_once() {
     let long = vec![9; 3 * FRAGMENT];
-    let table: [(&[Option<&[u8]>], &[usize]); 9] = [
+    let table: [(&[Part<'_>], &[usize]); 9] = [
         (&[], &[0]),
         (&[Some(b"short")], &[5]),
         (&[Some(b"in "), Some(b""), Some(b"parts")], &[8]),
