@@ -61,7 +61,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
 /// # use sotong::handshake::client::Request;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
 /// # let (a, b) = tokio::io::duplex(1024);
-/// # let request = Request::new("example.com", "/");
+/// # let request = Request { host: "example.com", ..Request::default() };
 /// # let (client, server) = tokio::join!(connect_over(a, &request, Config::default()), accept(b, Config::default()));
 /// # let (client, server) = (client?.0, server?);
 /// let (mut a, mut b) = (client.into_byte_stream(), server.into_byte_stream());

@@ -24,7 +24,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # use sotong::handshake::client::Request;
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
     /// # let (a, b) = tokio::io::duplex(1024);
-    /// # let request = Request::new("example.com", "/");
+    /// # let request = Request { host: "example.com", ..Request::default() };
     /// # let (client, server) = tokio::join!(connect_over(a, &request, Config::default()), accept(b, Config::default()));
     /// # let (mut client, mut server) = (client?.0, server?);
     /// client.send_json(&("move", [3, 4])).await?;
