@@ -76,10 +76,23 @@ enum Ready {
 enum Portion {
     Whole,
     Pieces,
-    /// Pieces of the message that was claimed; the others skip it.
+    /// Pieces of the message that was claimed.
     Claimed,
     /// Pieces of binary messages of any length, whose ends mean nothing.
     Bytes,
+}
+
+impl Portion {
+    /// The most bytes that a message may have which is read like this, where that is not as ever: what
+    /// is not held takes no memory, however long or many its frames are.
+    #[inline]
+    fn limit(self, limits: &Limits) -> Option<u64> {
+        match self {
+            Self::Whole => None,
+            Self::Pieces | Self::Claimed => limits.in_pieces,
+            Self::Bytes => Some(u64::MAX),
+        }
+    }
 }
 
 impl Incoming {

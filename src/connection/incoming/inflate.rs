@@ -61,7 +61,7 @@ impl Incoming {
             return Ok(true);
         };
         let limits = &self.config.limits;
-        let limit = message.most(by, limits).message;
+        let limit = by.limit(limits).unwrap_or(limits.message);
         let inflation = message.announced.saturating_mul(u64::from(limits.inflation));
         let inflation = inflation.max(Self::INFLATION_FREE);
         // One byte more than is allowed tells that there is too much.

@@ -2,8 +2,8 @@
 
 use alloc::boxed::Box;
 
-use super::Portion;
 use crate::config::Limits;
+use crate::error::ProtocolError;
 use crate::mask::Mask;
 
 /// The frame of which payload is to come.
@@ -24,6 +24,8 @@ pub(super) struct Message {
     pub(super) is_compressed: bool,
     /// Whether it is for one reader, and is skipped once that one is gone.
     pub(super) is_claimed: bool,
+    /// Whether it is larger than what may be held, as it may be in pieces.
+    pub(super) is_long: bool,
     pub(super) frame: Frame,
     pub(super) fragments: u32,
     /// Bytes that its frames have announced.
@@ -34,33 +36,27 @@ pub(super) struct Message {
     pub(super) checked: usize,
 }
 
-/// The most that a message may have.
-pub(super) struct Most {
-    /// Bytes of payload.
-    pub(super) message: u64,
-    /// Bytes of payload in one frame.
-    pub(super) frame: u64,
-    pub(super) fragments: u32,
-}
-
 impl Message {
-    /// What is allowed to it, if it is read like this.
-    pub(super) fn most(&self, by: Portion, limits: &Limits) -> Most {
-        // What is not held takes no memory, however long or many its frames are.
-        let endless = |message| Most { message, frame: u64::MAX, fragments: u32::MAX };
-        match limits.in_pieces {
-            _ if by == Portion::Bytes => endless(u64::MAX),
-            Some(message) if by != Portion::Whole || self.is_claimed => endless(message),
-            _ => Most {
-                message: limits.message,
-                frame: limits.frame,
-                fragments: limits.fragments.max(1),
-            },
-        }
+    /// Whether its frames announce more than so many bytes.
+    #[inline]
+    pub(super) fn is_larger_than(&self, limit: u64) -> bool {
+        self.announced > self.with_slack(limit, self.fragments)
+    }
+
+    /// Checks it against the `limit` of its own.
+    #[cold]
+    pub(super) fn check_in_pieces(
+        &mut self,
+        limit: u64,
+        limits: &Limits,
+    ) -> Result<(), ProtocolError> {
+        self.is_long = self.is_larger_than(limits.message);
+        if self.is_larger_than(limit) { Err(ProtocolError::MessageTooBig) } else { Ok(()) }
     }
 
     /// What cannot be compressed becomes a little larger by it, zlib's own bound is an eighth; and
     /// each fragment may end with an empty block.
+    #[inline]
     pub(super) fn with_slack(&self, limit: u64, frames: u32) -> u64 {
         match self.is_compressed {
             true => limit.saturating_add(limit / 8).saturating_add(64 * u64::from(frames)),

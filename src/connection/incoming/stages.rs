@@ -18,6 +18,9 @@ impl Incoming {
         by: Portion,
         rx: &mut ReceiveBuffer,
     ) -> Result<bool, ProtocolError> {
+        if by != Portion::Claimed && !self.leave_claimed(by, rx)? {
+            return Ok(self.ready.is_some());
+        }
         while self.ready.is_none() {
             let went_on = match self.stage {
                 Stage::Header => self.take_header(by, rx),
@@ -34,6 +37,29 @@ impl Incoming {
             if !went_on.map_err(|error| self.fail(error))? {
                 return Ok(false);
             }
+        }
+        Ok(true)
+    }
+
+    /// Skips what its reader has left of a message; whether that is over.
+    fn leave_claimed(
+        &mut self,
+        by: Portion,
+        rx: &mut ReceiveBuffer,
+    ) -> Result<bool, ProtocolError> {
+        while let Some(message) = self.message.get() {
+            if !message.is_claimed {
+                // What was read in pieces may be more than may be held.
+                let is_too_long = message.is_long && by == Portion::Whole;
+                return if is_too_long {
+                    Err(self.fail(ProtocolError::MessageTooBig))
+                } else {
+                    Ok(true)
+                };
+            }
+            self.advance_stages(Portion::Claimed, rx)?;
+            let Some(Ready::Piece { len, last }) = self.ready else { return Ok(false) };
+            self.drop_piece(len, last, rx);
         }
         Ok(true)
     }
@@ -89,6 +115,7 @@ impl Incoming {
                 is_text: header.opcode == Opcode::Text,
                 is_compressed: header.reserved == RSV1,
                 is_claimed: false,
+                is_long: false,
                 frame,
                 fragments: 0,
                 announced: 0,
@@ -99,14 +126,17 @@ impl Incoming {
         message.frame = frame;
         message.announced = message.announced.saturating_add(header.payload_len);
         message.fragments = message.fragments.saturating_add(1);
-        let most = message.most(by, &self.config.limits);
-        if header.payload_len > message.with_slack(most.frame, 1) {
+        let limits = &self.config.limits;
+        if let Some(limit) = by.limit(limits) {
+            return message.check_in_pieces(limit, limits);
+        }
+        if header.payload_len > message.with_slack(limits.frame, 1) {
             return Err(ProtocolError::FrameTooBig);
         }
-        if message.announced > message.with_slack(most.message, message.fragments) {
+        if message.is_larger_than(limits.message) {
             return Err(ProtocolError::MessageTooBig);
         }
-        if message.fragments > most.fragments {
+        if message.fragments > limits.fragments.max(1) {
             return Err(ProtocolError::TooManyFragments);
         }
         Ok(())
@@ -142,15 +172,6 @@ impl Incoming {
 
     fn take_data(&mut self, by: Portion, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
         let Some(message) = self.message.get_mut() else { return Ok(true) };
-        // Read in pieces up to here it may have become larger than what may be held.
-        if by == Portion::Whole && !message.is_claimed {
-            let most = message.with_slack(self.config.limits.message, message.fragments);
-            if message.announced > most {
-                return Err(ProtocolError::MessageTooBig);
-            }
-        }
-        let is_skipped = message.is_claimed && by != Portion::Claimed;
-        let by = if is_skipped { Portion::Pieces } else { by };
         let mut frame = message.frame;
         let is_whole = if message.is_compressed {
             let inflated = self.inflate(&mut frame, by, rx);
@@ -178,13 +199,9 @@ impl Incoming {
                 }
                 None
             }
-            Portion::Pieces | Portion::Claimed | Portion::Bytes => self.piece(last, rx)?,
+            _ => self.piece(last, rx)?,
         };
-        let went_on = is_whole || self.ready.is_some();
-        if is_skipped && let Some(Ready::Piece { len, last }) = self.ready {
-            self.drop_piece(len, last, rx);
-        }
-        Ok(went_on)
+        Ok(is_whole || self.ready.is_some())
     }
 
     /// Fails at the first wrong byte of a text that is not complete (section 8.1).
