@@ -260,7 +260,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Queues a text message; [`flush`](Self::flush) or [`recv`](Self::recv) writes it, with
     /// whatever else is queued. Waits only while the queue is full. What is larger than the queue is
-    /// written at once, as far as the stream takes it.
+    /// written at once, and waited for until the queue has room for what is left.
     ///
     /// # Errors
     ///
@@ -405,18 +405,8 @@ impl<S> Link for Writer<S>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    type Write = S;
-
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         std::pin::Pin::new(&mut self.io).poll_read(cx, buf)
-    }
-
-    fn with_writer<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        f: impl FnOnce(&mut Writer<S>, &mut Context<'_>) -> T,
-    ) -> T {
-        f(self, cx)
     }
 }
 

@@ -327,6 +327,47 @@ fn a_connection_is_a_few_hundred_bytes() {
     assert!(conn <= 512 && buffers <= 160, "{conn}, {buffers}");
 }
 
+/// Peers that take nothing of a message that all get hold nothing of it: it is there once.
+#[cfg(feature = "tokio")]
+#[test]
+fn a_prepared_message_is_not_copied_for_peers_that_are_slow() {
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+
+    use sotong::Prepared;
+    use sotong::tokio::{Parts, WebSocket};
+
+    const PEERS: usize = 50;
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _guard = runtime.enter();
+    let message = Prepared::new(&[7; 1 << 20][..]);
+    let config = Arc::new(Config::default());
+    let (near, _far): (Vec<_>, Vec<_>) = (0..PEERS).map(|_| tokio::io::duplex(4096)).unzip();
+    let mut connections: Vec<_> = near
+        .into_iter()
+        .map(|io| {
+            WebSocket::from_parts(Parts {
+                io,
+                connection: Connection::server(config.clone(), Agreed::default()),
+                rx: ReceiveBuffer::with_capacity(4096),
+                tx: SendBuffer::new(),
+            })
+        })
+        .collect();
+    let mut sending: Vec<Pin<Box<dyn Future<Output = _>>>> = Vec::new();
+    let heap = measure(|| {
+        for ws in &mut connections {
+            sending.push(Box::pin(ws.send_prepared(&message)));
+        }
+        for send in &mut sending {
+            let polled = send.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert!(matches!(polled, Poll::Pending));
+        }
+    });
+    assert!(heap.peak < PEERS * 8192, "{heap:?}, of which the streams hold 4096 each");
+}
+
 #[cfg(feature = "deflate")]
 mod deflate {
     use sotong::{Compress, Deflate, DeflateParameters, Payload};

@@ -39,7 +39,7 @@ impl<S: Stream> Writer<S> {
         }
         match self.io.takes_slices() {
             true => transmit.join_short(),
-            false => transmit.join(),
+            false => transmit.join_beginning(),
         }
         // What the stream does not take at once is queued, and a deadline watches over it.
         while !transmit.is_empty() {

@@ -6,6 +6,8 @@
 //! ```
 
 use alloc::vec::Vec;
+#[cfg(feature = "tokio")]
+use core::mem;
 
 use crate::frame::{EncodedHeader, FrameHeader};
 use crate::mask::Mask;
@@ -16,7 +18,7 @@ pub struct SendBuffer {
     queue: Vec<u8>,
     start: usize,
     sent: u64,
-    /// Whether a [`Transmit`] is about that still has payload to send.
+    /// Whether a [`Transmit`] is about that still has payload to send, or what is left of one.
     awaits_tail: bool,
 }
 
@@ -87,6 +89,19 @@ impl SendBuffer {
         assert!(!self.awaits_tail, "a Transmit was leaked, and with it the rest of a frame");
         self.awaits_tail = !tail.is_empty();
         Transmit { tx: self, tail }
+    }
+
+    /// What is queued and then what was [set aside](Transmit::set_aside) of the payload behind it.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn transmit_rest<'p>(&mut self, rest: &'p [u8]) -> Transmit<'_, 'p> {
+        self.awaits_tail = false;
+        self.transmit_with(rest)
+    }
+
+    /// Whether the rest of a frame was set aside, so that nothing may be queued or sent before it.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn awaits_rest(&self) -> bool {
+        self.awaits_tail
     }
 
     /// Pushes a header, and makes room for the payload that is to follow.
@@ -162,9 +177,12 @@ pub struct Transmit<'t, 'p> {
     tail: &'p [u8],
 }
 
-impl Transmit<'_, '_> {
+impl<'p> Transmit<'_, 'p> {
     /// To copy up to this many bytes takes less time than a second slice in a vectored write does.
     const SHORT: usize = 4096;
+
+    /// What a record of TLS has room for.
+    const RECORD: usize = 16 * 1024;
 
     /// The bytes to write, in order; either may be empty.
     #[inline(always)]
@@ -198,9 +216,19 @@ impl Transmit<'_, '_> {
         self.tx.sent += (n - queued) as u64;
     }
 
-    /// Makes it one slice, for a stream that cannot write two at once.
+    /// Copies the beginning of a payload behind its header, as much as fits into a record of TLS, for a
+    /// stream that cannot write two slices at once: a header alone is not worth a write.
     #[inline]
-    pub fn join(&mut self) {
+    pub fn join_beginning(&mut self) {
+        if !self.tx.is_empty() {
+            let room = Self::RECORD.saturating_sub(self.tx.len());
+            let (beginning, rest) = self.tail.split_at(self.tail.len().min(room));
+            self.tx.push(beginning);
+            self.tail = rest;
+        }
+    }
+
+    fn join(&mut self) {
         self.tx.awaits_tail = false;
         if !self.tail.is_empty() {
             self.tx.push(self.tail);
@@ -214,6 +242,16 @@ impl Transmit<'_, '_> {
         if self.tail.len() <= Self::SHORT {
             self.join();
         }
+    }
+
+    /// Leaves the payload where it is, and gives back what is left of it: for
+    /// [`SendBuffer::transmit_rest`], before anything else.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn set_aside(mut self) -> &'p [u8] {
+        let rest = mem::take(&mut self.tail);
+        self.tx.awaits_tail = !rest.is_empty();
+        mem::forget(self); // it has nothing to queue
+        rest
     }
 
     /// Leaves everything in the queue.

@@ -279,7 +279,8 @@ impl Outgoing {
         if self.close_sent && self.reply.ending().is_some() {
             return;
         }
-        if !self.is_full(tx) {
+        // Behind the last pong there is only a Close, so it is queued whatever else is.
+        if !self.is_full(tx) || self.reply.ending().is_some() {
             self.queue_pong_and_ping(tx);
         }
         let code = match self.reply.ending() {

@@ -7,14 +7,15 @@ use std::task::{Context, Poll, ready};
 
 use ::tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
-use super::ends::{Receives, Sends};
+use super::ends::Receives;
 use super::message_reader::poll_read_buffered;
 use super::reader::BYTES;
 use super::split::Waiting;
-use super::writer::Writer;
+use super::writer::{Access, Writer};
 use super::{Receiver, Sender, WebSocket};
 use crate::adapter::{ByteEnd, MAX_WRITE};
 use crate::close::CloseCode;
+use crate::connection::Outgoing;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// The connection as a stream of bytes; see [`ByteStream`].
@@ -159,7 +160,7 @@ impl<W: Receives> AsyncRead for ByteStream<W> {
     }
 }
 
-impl<W: Sends> AsyncWrite for ByteStream<W> {
+impl<W: Access + Unpin> AsyncWrite for ByteStream<W> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -170,7 +171,7 @@ impl<W: Sends> AsyncWrite for ByteStream<W> {
             return Poll::Ready(Ok(0));
         }
         let written = with_writer(self, cx, |writer, cx| {
-            writer.poll_encode(|outgoing, tx| outgoing.send(part, tx), true, cx)
+            writer.poll_encode_and_queue(|outgoing: &mut Outgoing, tx| outgoing.send(part, tx), cx)
         });
         written.map_ok(|()| part.len()).map_err(Into::into)
     }
@@ -188,7 +189,7 @@ impl<W: Sends> AsyncWrite for ByteStream<W> {
 }
 
 /// Lets `f` write, and wakes whoever reads as well.
-fn with_writer<W: Sends, T>(
+fn with_writer<W: Access + Unpin, T>(
     stream: Pin<&mut ByteStream<W>>,
     cx: &mut Context<'_>,
     f: impl FnOnce(&mut Writer<W::Write>, &mut Context<'_>) -> T,

@@ -211,7 +211,7 @@ pub(super) async fn read<S: AsyncRead + Unpin>(
 
 pub(super) async fn write<S: AsyncWrite + Unpin>(io: &mut S, tx: &mut SendBuffer) -> Result<()> {
     poll_fn(|cx| {
-        ready!(poll_write(io, tx.transmit(), cx))?;
+        ready!(poll_write(io, &mut tx.transmit(), cx))?;
         uninterrupted(|| Pin::new(&mut *io).poll_flush(cx)).map_err(Into::into)
     })
     .await

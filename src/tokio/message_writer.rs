@@ -7,8 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use ::tokio::io::{AsyncRead, AsyncWrite};
 
-use super::ends::Sends;
-use super::writer::Writer;
+use super::writer::{Access, Writer};
 use super::{Sender, WebSocket};
 use crate::adapter::{Fragments, Result};
 use crate::deflate::Compress;
@@ -101,7 +100,7 @@ impl<W> MessageWriter<'_, W> {
 }
 
 #[expect(private_bounds, reason = "the two types that may stand there are told")]
-impl<W: Sends> MessageWriter<'_, W> {
+impl<W: Access> MessageWriter<'_, W> {
     /// Sends the end of the message, and waits until the stream has taken it.
     ///
     /// # Errors
@@ -128,13 +127,12 @@ impl<W: Sends> MessageWriter<'_, W> {
         let Self { ws, fragments } = self;
         let mut is_encoded = false;
         let sent = ws.with_writer(cx, |writer, cx| {
-            writer.poll_encode(
+            writer.poll_encode_and_queue(
                 |outgoing, tx| {
                     let transmit = fragments.encode(fin, outgoing, tx)?;
                     is_encoded = true;
                     Ok(transmit)
                 },
-                true,
                 cx,
             )
         });
@@ -146,7 +144,7 @@ impl<W: Sends> MessageWriter<'_, W> {
     }
 }
 
-impl<W: Sends> AsyncWrite for MessageWriter<'_, W> {
+impl<W: Access + Unpin> AsyncWrite for MessageWriter<'_, W> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -62,6 +62,11 @@ impl<B: Buffer> Pooled<B> {
         }
     }
 
+    /// Whether there is a buffer, of which this is true.
+    pub(super) fn is_there_and(&self, is: impl FnOnce(&B) -> bool) -> bool {
+        self.buffer.as_ref().is_some_and(|buffer| is(buffer))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.buffer.as_ref().is_none_or(|buffer| buffer.is_empty())
     }
@@ -193,7 +198,7 @@ impl Buffer for SendBuffer {
     fn capacity(&self) {}
 
     fn is_empty(&self) -> bool {
-        self.is_empty()
+        self.is_empty() && !self.awaits_rest()
     }
 
     fn held(&self) -> usize {

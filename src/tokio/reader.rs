@@ -9,28 +9,19 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use ::tokio::io::{AsyncWrite, ReadBuf};
+use ::tokio::io::ReadBuf;
 
 use super::pool::Pooled;
 use super::timer::Timer;
-use super::writer::{Writer, uninterrupted};
+use super::writer::{Access, uninterrupted};
 use crate::adapter::Result;
 use crate::buffer::ReceiveBuffer;
 use crate::connection::{Chunk, Event, Incoming, State, Transport};
 use crate::error::ProtocolError;
 
-/// How the loop gets at the stream and at the writing half, which may be shared with another task.
-pub(super) trait Link {
-    type Write: AsyncWrite + Unpin;
-
+/// How the loop gets at the stream, and at the writing half.
+pub(super) trait Link: Access {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>>;
-
-    /// Runs `f` with the writing half, and with a context that wakes whoever waits for it.
-    fn with_writer<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        f: impl FnOnce(&mut Writer<Self::Write>, &mut Context<'_>) -> T,
-    ) -> T;
 }
 
 /// The reading half.

@@ -13,13 +13,11 @@ use std::task::{Context, Poll, Wake, Waker};
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
 
 use super::reader::{Link, Reader};
-use super::writer::{Writer, in_place};
+use super::writer::{Access, Encode, Sending, Writer, in_place};
 use super::{Halves, WebSocket};
 use crate::adapter::{Mutex, Result, lock};
-use crate::buffer::{SendBuffer, Transmit};
 use crate::close::CloseFrame;
-use crate::connection::{Chunk, Event, Outgoing, Payload, Prepared, State};
-use crate::error::SendError;
+use crate::connection::{Chunk, Event, Payload, Prepared, State};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Splits the connection into halves that work from two tasks.
@@ -110,9 +108,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
     ) -> T {
         let both = self.waiting.both(slot, cx);
         let mut writer = lock(&self.writer);
-        let before = writer.outgoing.state();
+        let before = (writer.outgoing.state(), writer.awaits_rest());
         let output = f(&mut writer, &mut Context::from_waker(&both));
-        if writer.outgoing.state() != before {
+        if (writer.outgoing.state(), writer.awaits_rest()) != before {
             // The other half has something to wait for, or to stop waiting for, that it did not know.
             both.wake_by_ref();
         }
@@ -121,11 +119,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link for End<S> {
-    type Write = WriteHalf<S>;
-
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.read).poll_read(cx, buf)
     }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Access for Sender<S> {
+    type Write = WriteHalf<S>;
+
+    fn with_writer<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Writer<WriteHalf<S>>, &mut Context<'_>) -> T,
+    ) -> T {
+        self.shared.with_writer(&self.shared.waiting.sender, cx, f)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Access for End<S> {
+    type Write = WriteHalf<S>;
 
     fn with_writer<T>(
         &mut self,
@@ -359,24 +371,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     fn encode<'p>(
         &mut self,
         now: bool,
-        mut encode: impl for<'t> FnMut(
-            &mut Outgoing,
-            &'t mut SendBuffer,
-        ) -> Result<Transmit<'t, 'p>, SendError>,
+        encode: impl Encode<'p>,
     ) -> impl Future<Output = Result<()>> {
-        let mut is_encoded = false;
-        poll_fn(move |cx| {
-            self.with_writer(cx, |writer, cx| {
-                writer.poll_encode_once(&mut is_encoded, &mut encode, now, cx)
-            })
-        })
-    }
-
-    pub(super) fn with_writer<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        f: impl FnOnce(&mut Writer<WriteHalf<S>>, &mut Context<'_>) -> T,
-    ) -> T {
-        self.shared.with_writer(&self.shared.waiting.sender, cx, f)
+        Sending::new(self, now, encode)
     }
 }

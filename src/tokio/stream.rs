@@ -11,7 +11,7 @@ use futures_core::Stream;
 use futures_sink::Sink;
 
 use super::reader::{Link, Reader, WHOLE};
-use super::writer::Writer;
+use super::writer::{Access, Writer};
 use super::{Halves, Receiver, Sender, WebSocket};
 use crate::adapter::{Error, Result};
 use crate::buffer::{SendBuffer, Transmit};

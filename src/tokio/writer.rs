@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use ::tokio::io::AsyncWrite;
 
@@ -49,62 +49,66 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         }
     }
 
-    /// Encodes something, and writes it if `now`.
     pub(super) fn encode<'p>(
         &mut self,
         now: bool,
-        mut encode: impl for<'t> FnMut(
-            &mut Outgoing,
-            &'t mut SendBuffer,
-        ) -> Result<Transmit<'t, 'p>, SendError>,
+        encode: impl Encode<'p>,
     ) -> impl Future<Output = Result<()>> {
-        let mut is_encoded = false;
-        poll_fn(move |cx| self.poll_encode_once(&mut is_encoded, &mut encode, now, cx))
+        Sending::new(self, now, encode)
     }
 
     pub(super) fn flush(&mut self) -> impl Future<Output = Result<()>> {
         poll_fn(|cx| self.poll_flush(cx))
     }
 
-    /// Encodes something unless that is done, and then, if `now`, writes all that is queued.
-    pub(super) fn poll_encode_once<'p>(
-        &mut self,
-        is_encoded: &mut bool,
-        encode: impl for<'t> FnMut(
-            &mut Outgoing,
-            &'t mut SendBuffer,
-        ) -> Result<Transmit<'t, 'p>, SendError>,
-        now: bool,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<()>> {
-        if !*is_encoded {
-            ready!(self.poll_encode(encode, now, cx))?;
-            *is_encoded = true;
-        }
-        if now { self.poll_flush(cx) } else { Poll::Ready(Ok(())) }
-    }
-
     /// Encodes something and, if `now` or if it is too much for the queue, writes what the stream takes
-    /// at once; the rest is queued. Waits while the queue is full.
-    pub(super) fn poll_encode<'p>(
+    /// at once. Of the rest a little is queued; what is too much for the queue is given back, and to
+    /// be written before anything else. Waits while the queue is full.
+    fn poll_encode<'p>(
         &mut self,
-        mut encode: impl for<'t> FnMut(
-            &mut Outgoing,
-            &'t mut SendBuffer,
-        ) -> Result<Transmit<'t, 'p>, SendError>,
+        encode: &mut impl Encode<'p>,
         now: bool,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<()>> {
+    ) -> Poll<Result<&'p [u8]>> {
         if self.outgoing.is_due() || self.outgoing.is_full(self.tx.get()) {
             ready!(self.poll_room(cx))?;
         }
         let Self { io, outgoing, tx, unflushed, waits, .. } = self;
-        let transmit = encode(outgoing, tx.get())?;
-        if now || transmit.len() >= outgoing.high_water() {
-            *unflushed = true;
-            *waits = poll_write(io, transmit, cx)?.is_pending();
-        } else {
+        let mut transmit = encode(outgoing, tx.get())?;
+        if !now && transmit.len() < outgoing.high_water() {
             transmit.queue();
+            return Poll::Ready(Ok(&[]));
+        }
+        *unflushed = true;
+        *waits = poll_write(io, &mut transmit, cx)?.is_pending();
+        Poll::Ready(Ok(queue_a_little(transmit, outgoing)))
+    }
+
+    /// Writes what is left of a payload, until so little is left that it can be queued.
+    fn poll_rest(&mut self, rest: &mut &[u8], cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.poll_in_time(cx, |writer, cx| {
+            let Self { io, outgoing, tx, .. } = writer;
+            let mut transmit = tx.get().transmit_rest(rest);
+            let written = poll_write(io, &mut transmit, cx);
+            *rest = queue_a_little(transmit, outgoing);
+            writer.note_progress(&written);
+            match written {
+                Poll::Pending if rest.is_empty() => Poll::Ready(Ok(())),
+                written => written,
+            }
+        })
+    }
+
+    /// Encodes something, and writes what the stream takes at once; the rest is queued, however much
+    /// that is. Waits while the queue is full.
+    pub(super) fn poll_encode_and_queue<'p>(
+        &mut self,
+        mut encode: impl Encode<'p>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
+        let rest = ready!(self.poll_encode(&mut encode, true, cx))?;
+        if !rest.is_empty() {
+            self.tx.get().transmit_rest(rest).queue();
         }
         Poll::Ready(Ok(()))
     }
@@ -122,10 +126,19 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes all that is queued, within the deadline for a peer that does not read.
+    /// Writes all that is queued.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.poll_in_time(cx, Self::poll_write_queue)
+    }
+
+    /// Writes within the deadline for a peer that does not read.
+    fn poll_in_time(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut write: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<io::Result<()>>,
+    ) -> Poll<Result<()>> {
         loop {
-            if let Poll::Ready(written) = self.poll_write_queue(cx) {
+            if let Poll::Ready(written) = write(self, cx) {
                 return Poll::Ready(written.map_err(Into::into));
             }
             if self.outgoing.transport() == Transport::Close {
@@ -170,6 +183,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     fn poll_write_queue(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.awaits_rest() {
+            return Poll::Pending; // whoever has it wakes us when it is written or queued
+        }
         loop {
             // A full queue holds replies back until it is written.
             self.queue_what_is_due();
@@ -177,11 +193,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 break;
             }
             self.unflushed = true;
-            let written = poll_write(&mut self.io, self.tx.get().transmit(), cx);
-            if written.is_pending() || self.waits {
-                self.taken = self.tx.moved();
-            }
-            self.waits = written.is_pending();
+            let written = poll_write(&mut self.io, &mut self.tx.get().transmit(), cx);
+            self.note_progress(&written);
             ready!(written)?;
         }
         if self.unflushed {
@@ -192,9 +205,22 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Poll::Ready(Ok(()))
     }
 
+    /// Keeps in mind what is known of how much the stream has taken.
+    fn note_progress(&mut self, written: &Poll<io::Result<()>>) {
+        if written.is_pending() || self.waits {
+            self.taken = self.tx.moved();
+        }
+        self.waits = written.is_pending();
+    }
+
+    /// Whether the middle of a frame is yet to come from whoever sends it.
+    pub(super) fn awaits_rest(&self) -> bool {
+        self.tx.is_there_and(SendBuffer::awaits_rest)
+    }
+
     /// Queues the pong, the ping or the Close that is due.
     pub(super) fn queue_what_is_due(&mut self) {
-        if self.outgoing.is_due() {
+        if self.outgoing.is_due() && !self.awaits_rest() {
             self.outgoing.poll_transmit(self.tx.get());
         }
     }
@@ -219,11 +245,106 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 }
 
+/// Puts something into the queue, or says of a large payload that it comes behind it.
+pub(super) trait Encode<'p>:
+    for<'t> FnMut(&mut Outgoing, &'t mut SendBuffer) -> Result<Transmit<'t, 'p>, SendError> + Unpin
+{
+}
+
+impl<'p, F> Encode<'p> for F where
+    F: for<'t> FnMut(&mut Outgoing, &'t mut SendBuffer) -> Result<Transmit<'t, 'p>, SendError>
+        + Unpin
+{
+}
+
+/// How to get at the writing half, which may be shared with another task.
+pub(super) trait Access {
+    type Write: AsyncWrite + Unpin;
+
+    /// Runs `f` with the writing half, and with a context that wakes whoever waits for it.
+    fn with_writer<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Writer<Self::Write>, &mut Context<'_>) -> T,
+    ) -> T;
+}
+
+impl<W: AsyncWrite + Unpin> Access for Writer<W> {
+    type Write = W;
+
+    #[inline(always)]
+    fn with_writer<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Self, &mut Context<'_>) -> T,
+    ) -> T {
+        f(self, cx)
+    }
+}
+
+/// Encodes something once, and waits until it is written or, if not `now`, until there is room for it
+/// in the queue.
+///
+/// What the stream has not taken of a large payload stays where it is. If nobody waits any more it
+/// is copied into the queue: a frame is never left half sent.
+pub(super) struct Sending<'w, 'p, A: Access, E> {
+    access: &'w mut A,
+    encode: E,
+    now: bool,
+    is_encoded: bool,
+    rest: &'p [u8],
+}
+
+impl<'w, 'p, A: Access, E: Encode<'p>> Sending<'w, 'p, A, E> {
+    pub(super) fn new(access: &'w mut A, now: bool, encode: E) -> Self {
+        Self { access, encode, now, is_encoded: false, rest: &[] }
+    }
+}
+
+impl<'p, A: Access, E: Encode<'p>> Future for Sending<'_, 'p, A, E> {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let Self { access, encode, now, is_encoded, rest } = &mut *self;
+        access.with_writer(cx, |writer, cx| {
+            if !*is_encoded {
+                *rest = ready!(writer.poll_encode(encode, *now, cx))?;
+                *is_encoded = true;
+            }
+            if !rest.is_empty() {
+                ready!(writer.poll_rest(rest, cx))?;
+            }
+            if *now { writer.poll_flush(cx) } else { Poll::Ready(Ok(())) }
+        })
+    }
+}
+
+impl<A: Access, E> Drop for Sending<'_, '_, A, E> {
+    fn drop(&mut self) {
+        if !self.rest.is_empty() {
+            let mut cx = Context::from_waker(Waker::noop());
+            self.access.with_writer(&mut cx, |writer, _| {
+                writer.tx.get().transmit_rest(self.rest).queue();
+            });
+        }
+    }
+}
+
 /// Encodes a message once, to be masked where it lies.
-pub(super) fn in_place<'p>(
-    mut bytes: &'p mut [u8],
-) -> impl for<'t> FnMut(&mut Outgoing, &'t mut SendBuffer) -> Result<Transmit<'t, 'p>, SendError> {
-    move |outgoing, tx| outgoing.send_binary_in_place(mem::take(&mut bytes), tx)
+pub(super) fn in_place<'p>(mut bytes: &'p mut [u8]) -> impl Encode<'p> {
+    move |outgoing: &mut Outgoing, tx| outgoing.send_binary_in_place(mem::take(&mut bytes), tx)
+}
+
+/// Queues what is left, if the queue has room for it; if it is too much, gives back what is left of
+/// the payload.
+fn queue_a_little<'p>(transmit: Transmit<'_, 'p>, outgoing: &Outgoing) -> &'p [u8] {
+    match transmit.len() < outgoing.high_water() {
+        true => {
+            transmit.queue();
+            &[]
+        }
+        false => transmit.set_aside(),
+    }
 }
 
 /// Polls until no signal comes in between: it is no failure, and nobody wakes who waits for it to
@@ -239,15 +360,15 @@ pub(super) fn uninterrupted<T>(
     }
 }
 
-/// Writes until nothing is left; what the stream does not take stays in the queue.
+/// Writes until nothing is left.
 pub(super) fn poll_write<W: AsyncWrite + Unpin>(
     io: &mut W,
-    mut transmit: Transmit<'_, '_>,
+    transmit: &mut Transmit<'_, '_>,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
     match io.is_write_vectored() {
         true => transmit.join_short(),
-        false => transmit.join(),
+        false => transmit.join_beginning(),
     }
     while !transmit.is_empty() {
         let slices = transmit.slices();

@@ -259,7 +259,7 @@ async fn a_deadline_beyond_all_times_never_comes() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_is_not_taken_for_a_dead_one() {
     let (mut ws, mut peer) = pair(&Config::default(), 4096);
-    ws.feed_binary(&[7; 1_000_000]).await.unwrap();
+    timeout(Duration::from_millis(1), ws.feed_binary(&[7; 1_000_000])).await.unwrap_err();
     tokio::spawn(async move {
         loop {
             sleep(Duration::from_secs(1)).await;

@@ -12,6 +12,7 @@ mod drain;
 mod ends;
 mod faults;
 mod in_place;
+mod large;
 mod origins;
 mod scripted;
 mod sockets;

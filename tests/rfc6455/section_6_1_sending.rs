@@ -295,17 +295,34 @@ fn a_queue_that_never_runs_empty_keeps_its_order() {
     }
 }
 
+/// So that a header is not written alone, and a large payload is not copied.
 #[test]
-fn a_transmit_for_a_stream_that_writes_one_slice_is_joined() {
-    let payload = vec![7; 5000];
+fn for_a_stream_that_writes_one_slice_the_first_one_is_as_long_as_a_record_of_tls() {
+    // (payload, bytes that the first write took, first slice, second slice)
+    let table = [
+        (5_000, 0, 5_004, 0),
+        (16_380, 0, 16_384, 0),
+        (16_381, 0, 16_384, 1),
+        (100_000, 0, 16_384, 100_010 - 16_384),
+        (5_000, 1_000, 0, 4_004),
+    ];
+    for (len, written, first, second) in table {
+        let payload: Vec<u8> = (0..len).map(|i| i as u8).collect();
+        let mut end = End::new(Role::Server, &Config::default());
+        let mut transmit = end.conn.send_binary(&payload, &mut end.tx).unwrap();
+        transmit.consume(written);
+        let lent = transmit.slices().concat();
+        transmit.join_beginning();
+        assert_eq!(transmit.slices().map(<[u8]>::len), [first, second]);
+        assert_eq!(transmit.slices().concat(), lent);
+        drop(transmit);
+        assert_eq!((end.tx.len(), end.tx.sent()), (lent.len(), written as u64));
+    }
     let mut end = End::new(Role::Server, &Config::default());
-    let mut transmit = end.conn.send_binary(&payload, &mut end.tx).unwrap();
-    transmit.consume(1000);
-    let lent = transmit.slices().concat();
-    transmit.join();
-    assert_eq!(transmit.slices(), [&lent[..], b""]);
-    drop(transmit);
-    assert_eq!((end.tx.len(), end.tx.sent()), (4004, 1000));
+    end.conn.send_binary(&[7; 20_000], &mut end.tx).unwrap().queue();
+    let mut transmit = end.conn.send_binary(&[8; 20_000], &mut end.tx).unwrap();
+    transmit.join_beginning();
+    assert_eq!(transmit.slices().map(<[u8]>::len), [20_008, 20_000], "there is enough to write");
 }
 
 #[test]
