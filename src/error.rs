@@ -51,6 +51,8 @@ pub enum ProtocolError {
     DeflateUnfinished,
     /// A text message is not UTF-8. Section 8.1.
     TextNotUtf8,
+    /// A text message came where bytes alone are taken: for a byte stream. Section 7.4.1.
+    UnexpectedText,
     /// The body of a Close frame is a single byte. Section 5.5.1.
     CloseTruncated,
     /// A Close frame carries a code that may not appear on the wire. Section 7.4.
@@ -83,6 +85,7 @@ impl fmt::Display for ProtocolError {
                 ("the peer sent a message that ends within a block", "7.2.1")
             }
             Self::TextNotUtf8 => ("the peer sent text that is not UTF-8", "8.1"),
+            Self::UnexpectedText => ("the peer sent text into a stream of bytes", "7.4.1"),
             Self::CloseTruncated => ("the peer sent a Close frame with half a code", "5.5.1"),
             Self::CloseCodeForbidden => ("the peer sent a close code not for the wire", "7.4"),
             Self::ReasonNotUtf8 => ("the peer sent a close reason that is not UTF-8", "8.1"),

@@ -67,6 +67,12 @@
 //! [`Config::deflate`] is set on both ends. [`Deflate`] says what that costs and what it gives away,
 //! [`Payload::compress`] decides for one message, and [`Connection::agreed`] tells what was agreed.
 //!
+//! # Messages of any size, and bytes without any
+//!
+//! With either adapter a message can be read as it arrives and written as it comes about
+//! (`recv_reader`, `text_writer`, `binary_writer`), and a connection can carry a plain stream of
+//! bytes (`into_byte_stream`). What is held is a buffer or two, however much goes through.
+//!
 //! # Features
 //!
 //! | feature | brings |
@@ -74,6 +80,7 @@
 //! | `std` (default) | [`blocking`], [`Error`], keys from the operating system, faster checks of text |
 //! | `tokio` | [`tokio`], `Message` |
 //! | `deflate` | compression: [`Deflate`] has a value; needs `std` |
+//! | `serde_json` | values as JSON: `send_json`, `recv_json`, [`Event::json`] |
 //! | `dial` | connections from URIs, through HTTP proxies: [`dial`], `connect` of the adapters |
 //! | `rustls` | `wss://`, [`blocking::TlsStream`]; with `platform-roots` the platform says whom to trust |
 //! | `socks` | SOCKS 5 proxies |
@@ -85,7 +92,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(
-    not(all(feature = "tokio", feature = "rustls", feature = "http")),
+    not(all(feature = "tokio", feature = "rustls", feature = "http", feature = "serde_json")),
     allow(rustdoc::broken_intra_doc_links)
 )]
 
@@ -103,6 +110,8 @@ mod deflate;
 mod error;
 mod extension;
 mod frame;
+#[cfg(feature = "serde_json")]
+mod json;
 mod mask;
 #[cfg(feature = "tokio")]
 mod message;

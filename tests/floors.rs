@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 9] = [
     &["connection"],
     &["handshake"],
     &["dial::uri"],
-    &["adapter", "message", "dial", "blocking", "tokio", "http"],
+    &["adapter", "message", "json", "dial", "blocking", "tokio", "http"],
 ];
 
 fn floor(module: &str) -> Option<usize> {

@@ -9,7 +9,7 @@
 # It takes about a thousand times as long as the processor. A test whose table is too large for that has
 # a smaller one under `cfg!(miri)`, in a constant at the top. What is left out, and why:
 #   * tests/adapters, tests/residue: sockets, threads, and times that a clock on the wall measures.
-#   * tests/allocations.rs, tests/floods: megabytes, counted by an allocator of its own, which
+#   * tests/allocations.rs, tests/flat.rs, tests/floods: megabytes, counted by an allocator of its own, which
 #     interpreting changes.
 #   * tests/closing_model: some thousand conversations.
 #   * tests/floors.rs: it reads the sources and runs none of the crate.

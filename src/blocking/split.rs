@@ -60,8 +60,8 @@ impl<S: TryClone> WebSocket<S> {
 /// The half that receives; see [`WebSocket::split`].
 #[derive(Debug)]
 pub struct Receiver<S> {
-    reader: Reader,
-    end: End<S>,
+    pub(super) reader: Reader,
+    pub(super) end: End<S>,
 }
 
 /// The half that sends; see [`WebSocket::split`].
@@ -72,7 +72,7 @@ pub struct Sender<S> {
 
 /// The receiver's end of the stream and of what is shared.
 #[derive(Debug)]
-struct End<S> {
+pub(super) struct End<S> {
     read: S,
     shared: Arc<Shared<S>>,
 }
@@ -370,7 +370,7 @@ impl<S: TryClone> Sender<S> {
     }
 
     /// Encodes something and queues it, and writes it if `now`.
-    fn encode<'p>(
+    pub(super) fn encode<'p>(
         &mut self,
         now: bool,
         encode: impl for<'t> FnOnce(
