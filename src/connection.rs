@@ -139,6 +139,16 @@ impl Connection {
         Self::new(Role::Server, None, config.into(), agreed)
     }
 
+    /// A server's end of a stream that is to be no WebSocket, once a refusal or a page is queued:
+    /// [`transport`](Self::transport) and the timeout `close` say how to end the stream so that the
+    /// client sees the answer. What still comes is dropped.
+    pub fn refused(config: impl Into<Arc<Config>>) -> Self {
+        let mut refused = Self::server(config, Agreed::default());
+        refused.incoming.close();
+        refused.outgoing.refuse();
+        refused
+    }
+
     fn new(
         role: Role,
         masking_keys: Option<MaskingKeys>,

@@ -257,6 +257,27 @@ impl<'p> Transmit<'_, 'p> {
 
     /// Leaves everything in the queue.
     pub fn queue(self) {}
+
+    /// Writes until all is out or the stream would block, as one in an event loop may; what is left
+    /// then stays in the queue.
+    ///
+    /// # Errors
+    ///
+    /// The stream failed.
+    #[cfg(feature = "std")]
+    pub fn write_to(mut self, io: &mut impl std::io::Write) -> std::io::Result<()> {
+        use std::io::{ErrorKind, IoSlice};
+        while !self.is_empty() {
+            match io.write_vectored(&self.slices().map(IoSlice::new)) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(n) => self.consume(n),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Transmit<'_, '_> {
@@ -369,6 +390,47 @@ mod tests {
             assert_eq!((tx.start, tx.queue.len()), (first, queued));
             tx.transmit().consume(second - first);
             assert_eq!((tx.start, tx.queue.len(), tx.sent()), (0, queued - second, second as u64));
+        }
+    }
+
+    /// A stream that does these things one after the other: takes so many bytes, or fails.
+    #[cfg(feature = "std")]
+    struct Script(Vec<std::io::Result<usize>>, Vec<u8>);
+
+    #[cfg(feature = "std")]
+    impl std::io::Write for Script {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let n = self.0.remove(0)?.min(bytes.len());
+            self.1.extend_from_slice(&bytes[..n]);
+            Ok(n)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn what_a_stream_does_not_take_at_once_stays_queued() {
+        use std::io::ErrorKind::{BrokenPipe, Interrupted, WouldBlock, WriteZero};
+        // What the stream does, what has gone out, and how it ended.
+        let scripts = [
+            (vec![Ok(2), Ok(99), Ok(99)], "headtail!", None),
+            (vec![Ok(2), Err(Interrupted), Ok(99), Ok(99)], "headtail!", None),
+            (vec![Ok(4), Ok(3), Err(WouldBlock)], "headtai", None),
+            (vec![Err(WouldBlock)], "", None),
+            (vec![Ok(6), Ok(0)], "head", Some(WriteZero)),
+            (vec![Ok(1), Err(BrokenPipe)], "h", Some(BrokenPipe)),
+        ];
+        for (script, out, end) in scripts {
+            let script = script.into_iter().map(|step| step.map_err(Into::into)).collect();
+            let (mut tx, mut io) = (SendBuffer::new(), Script(script, Vec::new()));
+            tx.push(b"head");
+            let written = tx.transmit_with(b"tail!").write_to(&mut io);
+            assert_eq!(written.map_err(|error| error.kind()).err(), end);
+            assert_eq!(io.1, out.as_bytes());
+            assert_eq!(tx.transmit().slices().concat(), &b"headtail!"[out.len()..]);
         }
     }
 

@@ -109,6 +109,11 @@ impl Incoming {
         }
     }
 
+    /// Drops whatever comes, as after a Close.
+    pub(super) fn close(&mut self) {
+        self.stage = Stage::Closed;
+    }
+
     /// As [`Connection::advance`](crate::Connection::advance).
     ///
     /// # Errors

@@ -253,6 +253,12 @@ impl Outgoing {
         self.reply.release();
     }
 
+    /// The opening handshake was refused: there is nothing to send but the answer.
+    pub(super) fn refuse(&mut self) {
+        self.close_sent = true;
+        self.reply.end_with(Ending::Closed(None));
+    }
+
     /// Says that the stream has ended, or that nobody waits for it any more.
     pub fn end(&mut self) {
         self.ended = true;

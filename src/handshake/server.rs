@@ -313,6 +313,7 @@ pub struct Response<'a> {
 /// Queues the answer to a request that broke a rule; nothing where the client was not at fault.
 ///
 /// Its size depends on the rule alone, and it repeats nothing of the request.
+/// [`Connection::refused`] knows how to end the stream after it.
 pub fn refuse(error: HandshakeError, tx: &mut SendBuffer) {
     let Some(status) = error.status() else { return };
     push_status(status, tx);

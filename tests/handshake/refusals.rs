@@ -1,6 +1,9 @@
 //! What a client is told that is refused: an answer of the fault alone, whatever the request held.
 
+use core::time::Duration;
+
 use proptest::prelude::*;
+use sotong::{Connection, SendError, State, TimedOut, Transport};
 
 use super::*;
 
@@ -90,4 +93,27 @@ proptest! {
             prop_assert_eq!(&answer, &refusal(error), "{:?} {}", error, bytes.escape_ascii());
         }
     }
+}
+
+/// An adapter need not tell a refusal from a connection that has failed.
+#[test]
+fn a_stream_whose_request_was_refused_ends_as_a_connection_that_failed_does() {
+    let (mut rx, mut tx) = (ReceiveBuffer::with_capacity(4096), SendBuffer::new());
+    refuse(HandshakeError::NoUpgrade, &mut tx);
+    let answer = tx.transmit().slices().concat();
+    let mut conn = Connection::refused(Config::default());
+    assert_eq!((conn.state(), conn.transport()), (State::Closed, Transport::ShutDown));
+
+    assert_eq!(rx.extend(b"\x89\x80\0\0\0\0 whatever still comes"), 27);
+    assert_eq!(conn.next_event(&mut rx), Ok(None));
+    assert!(rx.is_empty());
+    assert_eq!(conn.send_text("no", &mut tx).err(), Some(SendError::Closing));
+    conn.poll_transmit(&mut tx);
+    assert_eq!(tx.transmit().slices().concat(), answer, "nothing follows the answer");
+
+    let (now, close) = (Duration::from_secs(5), Duration::from_secs(10));
+    assert_eq!(conn.poll_timeout(now, &rx, &tx), Some(now + close));
+    assert_eq!(conn.handle_timeout(now + close, &rx, &tx), Err(TimedOut::Close));
+    assert_eq!(conn.transport(), Transport::Close);
+    assert_eq!(Connection::refused(Config::default()).handle_eof(), Ok(()));
 }

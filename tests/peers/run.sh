@@ -8,12 +8,7 @@ export EXAMPLES=${CARGO_TARGET_DIR:-$root/target}/release/examples
 venv=${CARGO_TARGET_DIR:-$root/target}/peers/venv
 
 cargo build --release --features tokio,deflate,rustls,socks --example echo --example client >&2
-[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund >&2
-if [ ! "$venv/installed" -nt requirements.txt ]; then
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check -r requirements.txt >&2
-  touch "$venv/installed"
-fi
+./setup.sh
 
 passed=0 failed=0
 check() { # NAME COMMAND...
