@@ -75,11 +75,24 @@ impl Error {
         }
     }
 
-    /// The close code that tells this error: the one that was sent, or 1006 for an abrupt end.
+    /// The close code that tells this error: the one that was sent, or 1006 for an end without a Close
+    /// frame of the peer.
     pub fn close_code(&self) -> Option<CloseCode> {
         match self {
             Self::Protocol(error) => Some(error.close_code()),
+            Self::TimedOut(error) => error.close_code(),
             _ if self.is_abrupt_close() => Some(CloseCode::ABNORMAL),
+            _ => None,
+        }
+    }
+
+    /// The section that has the rule that was broken, as `RFC 6455, section 5.2`, if it is one of the
+    /// protocol.
+    pub fn section(&self) -> Option<&'static str> {
+        match self {
+            Self::Protocol(error) => Some(error.section()),
+            Self::Send(error) => error.section(),
+            Self::Handshake(error) => error.section(),
             _ => None,
         }
     }
