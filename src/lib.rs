@@ -123,8 +123,8 @@ pub use buffer::{ReceiveBuffer, SendBuffer, Transmit};
 pub use close::{CloseCode, CloseFrame};
 pub use config::{Config, Limits, Timeouts};
 pub use connection::{
-    Agreed, Chunk, Connection, Event, Incoming, MaskingKeys, Outgoing, Payload, Prepared, Role,
-    State, Transport,
+    Agreed, Chunk, Connection, Event, Incoming, MaskingKeys, Outgoing, Payload, Prepared, Received,
+    Role, Sent, State, Statistics, Transport,
 };
 pub use deflate::{Compress, Deflate, DeflateParameters};
 pub use error::{ProtocolError, SendError, TimedOut};

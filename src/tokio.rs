@@ -48,6 +48,7 @@ mod maybe_tls;
 mod pool;
 mod reader;
 mod split;
+mod statistics;
 mod stream;
 mod timer;
 mod writer;
@@ -73,7 +74,7 @@ pub use maybe_tls::MaybeTls;
 use pool::Pooled;
 use reader::{Link, Reader, Recv};
 pub use split::{Receiver, Sender};
-use timer::Timer;
+use timer::{Timer, now};
 use writer::{Writer, in_place};
 
 /// A WebSocket connection over a stream.
@@ -326,7 +327,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.halves.writer.encode(true, move |outgoing, tx| outgoing.send_fragment(part, fin, tx))
     }
 
-    /// Sends a ping with at most 125 bytes; its pong comes as an event.
+    /// Sends a ping with at most 125 bytes; its pong comes as an event, and tells the
+    /// [round-trip time](crate::Sent::round_trip) if each ping has another payload.
     ///
     /// # Errors
     ///
@@ -336,7 +338,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// The message is queued whole or not at all; if it is, a later call writes it.
     pub fn ping(&mut self, payload: &[u8]) -> impl Future<Output = Result<()>> {
-        self.halves.writer.encode(true, move |outgoing, tx| outgoing.ping(payload, tx))
+        self.halves.writer.encode(true, move |outgoing, tx| outgoing.ping_at(now(), payload, tx))
     }
 
     /// Sends a Close frame. What is still under way can be received, until `None` comes.

@@ -13,6 +13,7 @@ const FLOORS: [&[&str]; 9] = [
         "connection::event",
         "connection::reply",
         "connection::prepared",
+        "connection::statistics",
         "connection::incoming",
         "connection::outgoing",
     ],

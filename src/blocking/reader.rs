@@ -127,8 +127,12 @@ fn fail(error: ProtocolError, incoming: &mut Incoming, link: &mut impl Link) -> 
 }
 
 fn queue_replies(incoming: &mut Incoming, link: &mut impl Link) {
+    let clock = link.clock();
     link.with_writer(|outgoing, tx| {
         outgoing.answer(incoming);
+        if outgoing.awaits_time() {
+            outgoing.tell_time(clock.now());
+        }
         outgoing.poll_transmit(tx);
     });
 }

@@ -15,6 +15,7 @@ use super::event::Payload;
 use super::incoming::Incoming;
 use super::prepared::Prepared;
 use super::reply::{Ending, Reply};
+use super::statistics::{Sent, Tally};
 use super::{Agreed, MaskingKeys, Role, State, Transport};
 use crate::buffer::{SendBuffer, Transmit};
 use crate::close::{CloseCode, CloseFrame};
@@ -23,7 +24,7 @@ use crate::deflate::{Compress, Compressor};
 use crate::error::{ProtocolError, SendError, TimedOut};
 use crate::frame::{FrameHeader, Opcode, RSV1};
 use crate::mask::Mask;
-use crate::timing::{Timing, Traffic};
+use crate::timing::{Timing, Token, Traffic};
 
 /// The writing half of a connection, for one thread; see
 /// [`Connection::split`](crate::Connection::split).
@@ -46,6 +47,7 @@ pub struct Outgoing {
     /// Whether the stream has ended, or nobody waits for it any more.
     ended: bool,
     timing: Timing,
+    tally: Tally,
 }
 
 /// What the first fragment of a message decided.
@@ -73,6 +75,7 @@ impl Outgoing {
             close_sent: false,
             ended: false,
             timing: Timing::default(),
+            tally: Tally::default(),
         }
     }
 
@@ -107,6 +110,7 @@ impl Outgoing {
         self.check_no_message()?;
         let masking_key = self.masking_key()?;
         let frame = Frame { fin: true, opcode: Opcode::Binary, masking_key };
+        self.tally.message(bytes.len());
         if self.compressor.is_some() && self.compressed_if_it_pays(frame, (&*bytes).into(), tx) {
             return Ok(tx.transmit());
         }
@@ -139,6 +143,7 @@ impl Outgoing {
         };
         let frame = Frame { fin, opcode, masking_key: self.masking_key()? };
         self.open = (!fin).then_some(open);
+        self.tally.part(payload.as_bytes().len(), fin);
         if open.is_compressed {
             self.compressed(frame, payload.as_bytes(), false, tx);
             return Ok(tx.transmit());
@@ -161,7 +166,9 @@ impl Outgoing {
         let Some(encoded) = message.encoded_for(self.compressor.as_deref()) else {
             return self.message(message.payload(), tx);
         };
-        match self.masking_key()? {
+        let masking_key = self.masking_key()?;
+        self.tally.message(message.payload().as_bytes().len());
+        match masking_key {
             None => Ok(tx.transmit_with(&encoded.frame)),
             masking_key => {
                 let frame = Frame { fin: true, opcode: message.opcode(), masking_key };
@@ -182,7 +189,25 @@ impl Outgoing {
     ) -> Result<Transmit<'t, 'static>, SendError> {
         self.check_open(tx)?;
         self.control(Opcode::Ping, payload, tx)?;
+        self.tally.ping();
+        self.timing.ask_untimed(Token::of(payload));
         Ok(tx.transmit())
+    }
+
+    /// As [`Connection::ping_at`](crate::Connection::ping_at).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn ping_at<'t>(
+        &mut self,
+        now: Duration,
+        payload: &[u8],
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'static>, SendError> {
+        let transmit = self.ping(payload, tx)?;
+        self.timing.ask(now, Token::of(payload));
+        Ok(transmit)
     }
 
     /// As [`Connection::pong`](crate::Connection::pong).
@@ -197,6 +222,7 @@ impl Outgoing {
     ) -> Result<Transmit<'t, 'static>, SendError> {
         self.check_open(tx)?;
         self.control(Opcode::Pong, payload, tx)?;
+        self.tally.pong();
         Ok(tx.transmit())
     }
 
@@ -237,9 +263,52 @@ impl Outgoing {
         self.config.limits.send_queue.max(1)
     }
 
-    /// Takes over what has become due in the reading half: a pong, a Close.
+    /// Takes over what has become due in the reading half, a pong, a Close, and what tells the
+    /// round-trip time once the time is known.
     pub fn answer(&mut self, incoming: &mut Incoming) {
         self.reply.merge(incoming.reply_mut());
+        if !self.timing.has_asked() {
+            self.reply.take_ponged();
+        }
+    }
+
+    /// Whether a pong has come that tells the round-trip time, if only the time were known.
+    #[cfg(feature = "std")]
+    pub(crate) fn awaits_time(&self) -> bool {
+        self.reply.has_ponged()
+    }
+
+    /// Says what time it is.
+    pub(crate) fn tell_time(&mut self, now: Duration) {
+        if let Some(pong) = self.reply.take_ponged() {
+            self.timing.answer(now, pong);
+        }
+    }
+
+    /// What was sent so far.
+    pub fn statistics(&self, tx: &SendBuffer) -> Sent {
+        self.sent(tx.sent(), tx.len())
+    }
+
+    /// As [`statistics`](Self::statistics), when the stream has taken so many bytes and so many are
+    /// queued.
+    pub(crate) fn sent(&self, bytes: u64, queued: usize) -> Sent {
+        self.tally.sent(bytes, queued, self.timing.round_trip())
+    }
+
+    /// The bytes of memory that it has at the moment, itself and what it holds on the heap, with its
+    /// configuration if no other connection shares that.
+    pub fn memory_used(&self) -> usize {
+        /// Both halves of a connection have the configuration.
+        const HALVES: usize = 2;
+        let config = match Arc::strong_count(&self.config) {
+            0..=HALVES => size_of::<(usize, usize, Config)>(),
+            _ => 0,
+        };
+        size_of::<Self>()
+            + config
+            + self.compressor.as_ref().map_or(0, |compressor| compressor.memory_used())
+            + self.reply.memory_used()
     }
 
     /// Gives memory back that is not needed until something is due.
@@ -318,6 +387,7 @@ impl Outgoing {
         if self.ended {
             return None;
         }
+        self.tell_time(now);
         let closing = self.is_closing();
         self.timing.poll(&self.config.timeouts, now, seen, closing)
     }
@@ -329,6 +399,7 @@ impl Outgoing {
     ///
     /// As there.
     pub fn handle_timeout(&mut self, now: Duration, seen: Traffic) -> Result<(), TimedOut> {
+        self.tell_time(now);
         let closing = self.is_closing();
         match self.timing.handle(&self.config.timeouts, now, seen, closing) {
             Ok(ping) => {
@@ -347,7 +418,7 @@ impl Outgoing {
     /// Forgets all times: the caller's epoch is another one from now on.
     #[cfg(feature = "std")]
     pub(super) fn restart_clock(&mut self) {
-        self.timing = Timing::default();
+        self.timing.restart();
     }
 
     pub(super) fn timeouts(&self) -> &Timeouts {
@@ -368,9 +439,11 @@ impl Outgoing {
             && self.control(Opcode::Pong, ping, tx).is_ok()
         {
             self.reply.pong_is_done();
+            self.tally.pong();
         }
-        if self.keepalive_due && !self.is_closing() {
-            self.keepalive_due = self.control(Opcode::Ping, &[], tx).is_err();
+        if self.keepalive_due && !self.is_closing() && self.control(Opcode::Ping, &[], tx).is_ok() {
+            self.keepalive_due = false;
+            self.tally.ping();
         }
     }
 
@@ -412,6 +485,7 @@ impl Outgoing {
         tx: &'t mut SendBuffer,
     ) -> Result<Transmit<'t, 'p>, SendError> {
         let masking_key = self.masking_key()?;
+        self.tally.message(message.as_bytes().len());
         let frame = Frame { fin: true, opcode: message.opcode(), masking_key };
         if self.compressor.is_some() && self.compressed_if_it_pays(frame, message, tx) {
             return Ok(tx.transmit());

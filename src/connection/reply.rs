@@ -7,14 +7,17 @@ use core::mem;
 use crate::close::CloseCode;
 use crate::error::ProtocolError;
 use crate::frame::FrameHeader;
+use crate::timing::Token;
 
-/// A pong that is due, and how the peer's side ended; at most one of each, so a flood grows
-/// nothing.
+/// A pong that is due, one that has come, and how the peer's side ended; at most one of each, so a
+/// flood grows nothing.
 #[derive(Debug, Default)]
 pub(super) struct Reply {
     /// The payload to send back, in memory that is used again until it is released.
     ping: Option<Box<Ping>>,
     pong_due: bool,
+    /// The pong that came last, until its time is known.
+    ponged: Option<Token>,
     ending: Option<Ending>,
 }
 
@@ -50,6 +53,21 @@ impl Reply {
         self.ending.get_or_insert(ending);
     }
 
+    /// A pong has come.
+    pub(super) fn ponged(&mut self, pong: &[u8]) {
+        self.ponged = Some(Token::of(pong));
+    }
+
+    /// The pong that has come, once.
+    pub(super) fn take_ponged(&mut self) -> Option<Token> {
+        self.ponged.take()
+    }
+
+    /// Whether a pong has come that was not taken.
+    pub(super) fn has_ponged(&self) -> bool {
+        self.ponged.is_some()
+    }
+
     #[inline]
     pub(super) fn is_due(&self) -> bool {
         self.pong_due || self.ending.is_some()
@@ -62,6 +80,11 @@ impl Reply {
 
     pub(super) fn pong_is_done(&mut self) {
         self.pong_due = false;
+    }
+
+    /// The bytes of memory behind it.
+    pub(super) fn memory_used(&self) -> usize {
+        self.ping.as_ref().map_or(0, |_| size_of::<Ping>())
     }
 
     /// Gives the memory back if no pong is due.
@@ -81,6 +104,7 @@ impl Reply {
             mem::swap(&mut self.ping, &mut newer.ping);
             self.pong_due = true;
         }
+        self.ponged = newer.ponged.take().or(self.ponged);
         if let Some(ending) = newer.ending.take() {
             self.end_with(ending);
         }

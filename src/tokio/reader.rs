@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use ::tokio::io::ReadBuf;
 
 use super::pool::Pooled;
-use super::timer::Timer;
+use super::timer::{Timer, now};
 use super::writer::{Access, uninterrupted};
 use crate::adapter::Result;
 use crate::buffer::ReceiveBuffer;
@@ -122,6 +122,9 @@ impl Reader {
         if self.incoming.has_reply() {
             link.with_writer(cx, |writer, _| {
                 writer.outgoing.answer(&mut self.incoming);
+                if writer.outgoing.awaits_time() {
+                    writer.outgoing.tell_time(now());
+                }
                 writer.queue_what_is_due();
             });
         }

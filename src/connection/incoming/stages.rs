@@ -133,13 +133,19 @@ impl Incoming {
             Mask::new(key).apply(body);
         }
         match header.opcode {
-            Opcode::Ping => self.reply.pong_with(body),
+            Opcode::Ping => {
+                self.tally.ping();
+                self.reply.pong_with(body);
+            }
             Opcode::Close => {
                 let code = CloseFrame::decode(body)?.map(|frame| frame.code);
                 self.reply.end_with(Ending::Closed(code));
                 self.stage = Stage::Closed;
             }
-            _ => {}
+            _ => {
+                self.tally.pong();
+                self.reply.ponged(body);
+            }
         }
         self.ready = Some(Ready::Control { opcode: header.opcode, len });
         Ok(true)
