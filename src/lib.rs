@@ -77,6 +77,7 @@
 //! | `dial` | connections from URIs, through HTTP proxies: [`dial`], `connect` of the adapters |
 //! | `rustls` | `wss://`, [`blocking::TlsStream`]; with `platform-roots` the platform says whom to trust |
 //! | `socks` | SOCKS 5 proxies |
+//! | `test-kit` | `test_kit`: connections in memory and awkward streams, for tests |
 //!
 //! Without features the core is left: `no_std` with `alloc`.
 
@@ -114,6 +115,8 @@ pub mod blocking;
 #[cfg(feature = "dial")]
 pub mod dial;
 pub mod handshake;
+#[cfg(feature = "test-kit")]
+pub mod test_kit;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 

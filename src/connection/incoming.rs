@@ -235,7 +235,7 @@ impl Incoming {
     /// Whether a pong or a Close is due because of what came, or a pong has come.
     #[inline]
     pub fn has_reply(&self) -> bool {
-        self.reply.is_due() || self.reply.has_ponged()
+        self.reply.is_new()
     }
 
     /// What came so far.

@@ -19,6 +19,8 @@ pub(super) struct Reply {
     /// The pong that came last, until its time is known.
     ponged: Option<Token>,
     ending: Option<Ending>,
+    /// Whether anything of this is new to the half that sends: asked after each message, and so kept.
+    is_new: bool,
 }
 
 /// The payload of a ping.
@@ -47,15 +49,18 @@ impl Reply {
         kept.len = ping.len();
         kept.bytes[..ping.len()].copy_from_slice(ping);
         self.pong_due = true;
+        self.is_new = true;
     }
 
     pub(super) fn end_with(&mut self, ending: Ending) {
         self.ending.get_or_insert(ending);
+        self.is_new = true;
     }
 
     /// A pong has come.
     pub(super) fn ponged(&mut self, pong: &[u8]) {
         self.ponged = Some(Token::of(pong));
+        self.is_new = true;
     }
 
     /// The pong that has come, once.
@@ -66,6 +71,11 @@ impl Reply {
     /// Whether a pong has come that was not taken.
     pub(super) fn has_ponged(&self) -> bool {
         self.ponged.is_some()
+    }
+
+    #[inline]
+    pub(super) fn is_new(&self) -> bool {
+        self.is_new
     }
 
     #[inline]
@@ -100,6 +110,7 @@ impl Reply {
 
     /// Takes over what has become due in `newer`.
     pub(super) fn merge(&mut self, newer: &mut Reply) {
+        newer.is_new = false;
         if mem::take(&mut newer.pong_due) {
             mem::swap(&mut self.ping, &mut newer.ping);
             self.pong_due = true;

@@ -70,12 +70,15 @@ pub struct Sent {
 }
 
 /// What is counted in one direction.
+///
+/// In this order, since compilers add to two neighbours with a vector, in thrice the instructions.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
 pub(super) struct Tally {
     messages: u64,
-    payload: u64,
     pings: u32,
     pongs: u32,
+    payload: u64,
 }
 
 impl Tally {
@@ -101,12 +104,12 @@ impl Tally {
     }
 
     pub(super) fn received(&self, bytes: u64) -> Received {
-        let Self { messages, payload, pings, pongs } = *self;
+        let Self { messages, pings, pongs, payload } = *self;
         Received { messages, payload, bytes, pings, pongs }
     }
 
     pub(super) fn sent(&self, bytes: u64, queued: usize, round_trip: Option<Duration>) -> Sent {
-        let Self { messages, payload, pings, pongs } = *self;
+        let Self { messages, pings, pongs, payload } = *self;
         Sent { messages, payload, bytes, pings, pongs, queued, round_trip }
     }
 }
