@@ -154,6 +154,19 @@ impl From<TimedOut> for Error {
     }
 }
 
+/// What is told of an error to whoever listens: what others write into an error of the stream, as
+/// names in certificates, is not.
+pub(crate) struct Told<'e>(pub(crate) &'e Error);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Error::Io(error) => error.kind().fmt(f),
+            error => error.fmt(f),
+        }
+    }
+}
+
 /// What a WebSocket of either adapter is made of.
 #[derive(Debug)]
 pub struct Parts<S> {

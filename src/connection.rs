@@ -39,6 +39,16 @@ pub enum Role {
     Server,
 }
 
+impl Role {
+    /// The word for it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
 /// Where a client's masking keys come from: a fresh one at every call, that nobody can predict,
 /// from a strong source of entropy (section 10.3); `None` if there is none, and then nothing is
 /// sent.

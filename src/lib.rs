@@ -77,6 +77,7 @@
 //! | `dial` | connections from URIs, through HTTP proxies: [`dial`], `connect` of the adapters |
 //! | `rustls` | `wss://`, [`blocking::TlsStream`]; with `platform-roots` the platform says whom to trust |
 //! | `socks` | SOCKS 5 proxies |
+//! | `tracing` | events for `tracing`: see [Seeing inside](#seeing-inside); works without `std` |
 //! | `test-kit` | `test_kit`: connections in memory and awkward streams, for tests |
 //!
 //! Without features the core is left: `no_std` with `alloc`.
@@ -108,6 +109,11 @@ mod mask;
 mod message;
 mod origin;
 mod timing;
+#[cfg(feature = "tracing")]
+mod trace;
+#[cfg(not(feature = "tracing"))]
+#[path = "trace/absent.rs"]
+mod trace;
 mod utf8;
 
 #[cfg(feature = "std")]

@@ -135,16 +135,14 @@ impl Timing {
         self.asked.is_some()
     }
 
-    /// A pong has come.
-    pub(crate) fn answer(&mut self, now: Duration, pong: Token) {
-        if let Some(asked) = self.asked
-            && self.asked_for == Some(pong)
-        {
-            let micros = now.saturating_sub(asked.since_epoch()).as_micros();
-            let micros = u32::try_from(micros).unwrap_or(u32::MAX);
-            self.round_trip = Some(NonZeroU32::new(micros).unwrap_or(NonZeroU32::MIN));
-            (self.asked, self.asked_for) = (None, None);
-        }
+    /// A pong has come: the round-trip time, if it is the one that was waited for.
+    pub(crate) fn answer(&mut self, now: Duration, pong: Token) -> Option<Duration> {
+        let asked = self.asked.filter(|_| self.asked_for == Some(pong))?;
+        let micros = now.saturating_sub(asked.since_epoch()).as_micros();
+        let micros = u32::try_from(micros).unwrap_or(u32::MAX);
+        self.round_trip = Some(NonZeroU32::new(micros).unwrap_or(NonZeroU32::MIN));
+        (self.asked, self.asked_for) = (None, None);
+        self.round_trip()
     }
 
     /// The last round-trip time.
@@ -337,14 +335,14 @@ mod tests {
         let mut timing = timing();
         let ms = Duration::from_millis;
         timing.poll(secs(0), QUIET, false);
-        timing.0.answer(secs(1), Token::of(b""));
-        assert_eq!((timing.0.has_asked(), timing.0.round_trip()), (false, None), "nobody asked");
+        assert_eq!(timing.0.answer(secs(1), Token::of(b"")), None, "nobody asked");
+        assert_eq!((timing.0.has_asked(), timing.0.round_trip()), (false, None));
         assert_eq!(timing.handle(secs(30), QUIET, false), Ok(true));
-        timing.0.answer(secs(30) + ms(1), Token::of(b"unasked"));
+        assert_eq!(timing.0.answer(secs(30) + ms(1), Token::of(b"unasked")), None);
         assert_eq!((timing.0.has_asked(), timing.0.round_trip()), (true, None));
-        timing.0.answer(secs(30) + ms(25), Token::of(b""));
+        assert_eq!(timing.0.answer(secs(30) + ms(25), Token::of(b"")), Some(ms(25)));
         assert_eq!((timing.0.has_asked(), timing.0.round_trip()), (false, Some(ms(25))));
-        timing.0.answer(secs(31), Token::of(b""));
+        assert_eq!(timing.0.answer(secs(31), Token::of(b"")), None);
         assert_eq!(timing.0.round_trip(), Some(ms(25)), "an answer is given once");
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 const FLOORS: [&[&str]; 10] = [
     &["mask", "utf8", "error", "extension", "origin"],
     &["close", "frame", "deflate"],
-    &["config", "buffer"],
+    &["config", "buffer", "trace"],
     &["timing"],
     &[
         "connection::event",

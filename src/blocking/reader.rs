@@ -5,11 +5,12 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use super::Stream;
-use crate::adapter::{Advance, Error, Result};
+use crate::adapter::{Advance, Error, Result, Told};
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::connection::{Chunk, Event, Incoming, Outgoing, Transport};
 use crate::error::{ProtocolError, TimedOut};
 use crate::timing::Traffic;
+use crate::trace;
 
 /// How the loop gets at the stream and at the writing half, which may be shared with another thread.
 pub(super) trait Link {
@@ -104,6 +105,7 @@ impl Reader {
                 Ok(Some(n)) => self.rx.filled(n),
                 Ok(None) => {}
                 Err(error) => {
+                    trace::stream_failed(&Told(&error));
                     link.with_writer(|outgoing, _| outgoing.end());
                     return Err(error);
                 }

@@ -24,6 +24,7 @@ use crate::deflate::Decompressor;
 use crate::error::ProtocolError;
 use crate::frame::{Opcode, SingleFrame};
 use crate::mask::Mask;
+use crate::trace;
 use crate::utf8;
 
 /// The reading half of a connection, for one thread; see
@@ -300,6 +301,7 @@ impl Incoming {
 
     /// Fails the connection (section 7.1.7).
     fn fail(&mut self, error: ProtocolError) -> ProtocolError {
+        trace::failed(self.role.name(), error);
         self.stage = Stage::Failed(error);
         self.reply.end_with(Ending::Failed(error));
         error

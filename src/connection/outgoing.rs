@@ -25,6 +25,7 @@ use crate::error::{ProtocolError, SendError, TimedOut};
 use crate::frame::{FrameHeader, Opcode, RSV1};
 use crate::mask::Mask;
 use crate::timing::{Timing, Token, Traffic};
+use crate::trace;
 
 /// The writing half of a connection, for one thread; see
 /// [`Connection::split`](crate::Connection::split).
@@ -249,6 +250,7 @@ impl Outgoing {
         }
         self.control(Opcode::Close, &body[..len], tx)?;
         self.close_sent = true;
+        trace::close_sent(self.role().name(), frame.map(|frame| frame.code));
         Ok(tx.transmit())
     }
 
@@ -281,7 +283,9 @@ impl Outgoing {
     /// Says what time it is.
     pub(crate) fn tell_time(&mut self, now: Duration) {
         if let Some(pong) = self.reply.take_ponged() {
-            self.timing.answer(now, pong);
+            if let Some(round_trip) = self.timing.answer(now, pong) {
+                trace::measured(self.role().name(), round_trip);
+            }
         }
     }
 
@@ -318,6 +322,10 @@ impl Outgoing {
 
     /// Says that the stream has ended, or that nobody waits for it any more.
     pub fn end(&mut self) {
+        let is_closed = self.close_sent && matches!(self.reply.ending(), Some(Ending::Closed(_)));
+        if is_closed && !self.ended {
+            trace::closed(self.role().name());
+        }
         self.ended = true;
     }
 
@@ -354,6 +362,9 @@ impl Outgoing {
         let body = code.map(|CloseCode(code)| code.to_be_bytes());
         let body = body.as_ref().map_or(&[][..], |body| &body[..]);
         self.close_sent = self.control(Opcode::Close, body, tx).is_ok();
+        if self.close_sent {
+            trace::close_sent(self.role().name(), code);
+        }
     }
 
     /// As [`Connection::agreed`](crate::Connection::agreed).
@@ -410,7 +421,11 @@ impl Outgoing {
                 // The closing handshake was complete, and only the end of the stream was waited for.
                 let is_complete = self.state() == State::Closed && !seen.queued;
                 self.ended = true;
-                if is_complete { Ok(()) } else { Err(error) }
+                if is_complete {
+                    return Ok(());
+                }
+                trace::timed_out(self.role().name(), error);
+                Err(error)
             }
         }
     }
@@ -444,6 +459,7 @@ impl Outgoing {
         if self.keepalive_due && !self.is_closing() && self.control(Opcode::Ping, &[], tx).is_ok() {
             self.keepalive_due = false;
             self.tally.ping();
+            trace::keepalive(self.role().name());
         }
     }
 
@@ -453,7 +469,13 @@ impl Outgoing {
         if self.is_closing() {
             return Err(SendError::Closing);
         }
-        if self.is_full(tx) { Err(SendError::QueueFull) } else { Ok(()) }
+        if self.is_full(tx) { Err(self.queue_is_full(tx)) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn queue_is_full(&self, tx: &SendBuffer) -> SendError {
+        trace::queue_full(self.role().name(), tx.len());
+        SendError::QueueFull
     }
 
     /// "The fragments of one message MUST NOT be interleaved between the fragments of another"
@@ -537,6 +559,12 @@ impl Outgoing {
     #[inline]
     fn masking_key(&self) -> Result<Option<[u8; 4]>, SendError> {
         let Some(next_key) = self.masking_keys else { return Ok(None) };
-        next_key().map(Some).ok_or(SendError::NoMaskingKey)
+        next_key().map(Some).ok_or_else(no_masking_key)
     }
+}
+
+#[cold]
+fn no_masking_key() -> SendError {
+    trace::no_masking_key();
+    SendError::NoMaskingKey
 }

@@ -69,6 +69,7 @@ impl Reply {
     }
 
     /// Whether a pong has come that was not taken.
+    #[cfg(feature = "std")]
     pub(super) fn has_ponged(&self) -> bool {
         self.ponged.is_some()
     }

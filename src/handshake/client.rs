@@ -39,6 +39,7 @@ use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::config::Config;
 use crate::connection::{Agreed, Connection, MaskingKeys};
 use crate::deflate::Deflate;
+use crate::trace;
 
 /// What a client asks for.
 #[derive(Clone, Copy, Debug)]
@@ -194,6 +195,14 @@ impl Handshake {
     ///
     /// The server broke a rule: close the stream. The same error need not come again.
     pub fn receive(&mut self, rx: &mut ReceiveBuffer) -> Result<Option<Outcome>, HandshakeError> {
+        let received = self.receive_head(rx);
+        if let Err(error) = &received {
+            trace::handshake_failed(error, error.section());
+        }
+        received
+    }
+
+    fn receive_head(&mut self, rx: &mut ReceiveBuffer) -> Result<Option<Outcome>, HandshakeError> {
         while self.refusal.is_none() {
             let Some((parsed, len)) = self.search.read(rx, parse)? else { return Ok(None) };
             let (status, headers) = (parsed.status, Headers::keep(&rx.unparsed()[..len]));
@@ -203,6 +212,7 @@ impl Handshake {
                     self.check_open(&response, &parsed)?;
                     let agreed = self.agree(&response)?;
                     rx.skip(len);
+                    trace::opened(response.subprotocol(), agreed.deflate.is_some());
                     let conn = Connection::client(Arc::clone(&self.config), agreed, self.keys);
                     return Ok(Some(Outcome::Open(conn, response)));
                 }
@@ -213,6 +223,7 @@ impl Handshake {
                     }
                 }
                 status => {
+                    trace::refusal(status);
                     let body = Body::of(status, &response.headers);
                     self.refusal = Some((response, body));
                 }

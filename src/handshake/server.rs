@@ -39,7 +39,9 @@ use super::{
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::config::Config;
 use crate::connection::{Agreed, Connection};
+use crate::error::TimedOut;
 use crate::origin::Origins;
+use crate::trace;
 
 /// Waits for a request.
 #[derive(Debug)]
@@ -227,6 +229,7 @@ impl Request {
         };
         push_headers(response.headers, tx);
         tx.push(b"\r\n");
+        trace::accepted(response.subprotocol, agreed.deflate.is_some());
         Ok(Connection::server(config, agreed))
     }
 
@@ -248,6 +251,7 @@ impl Request {
         if !(200..=599).contains(&status) {
             return Err(HandshakeError::ForbiddenStatus);
         }
+        trace::rejected(status);
         push_status(status, tx);
         push_headers(headers, tx);
         match status {
@@ -283,6 +287,7 @@ pub struct Response<'a> {
 /// Its size depends on the rule alone, and it repeats nothing of the request.
 pub fn refuse(error: HandshakeError, tx: &mut SendBuffer) {
     let Some(status) = error.status() else { return };
+    trace::refused(&error, error.section(), status);
     push_status(status, tx);
     let connection = match status {
         405 => {
@@ -304,6 +309,7 @@ pub fn refuse(error: HandshakeError, tx: &mut SendBuffer) {
 
 /// Queues the answer to a request that took too long: 408.
 pub fn refuse_late(tx: &mut SendBuffer) {
+    trace::refused(&TimedOut::Handshake, None, 408);
     push_status(408, tx);
     push_body("close", b"", tx);
 }

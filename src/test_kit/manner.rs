@@ -106,8 +106,8 @@ pub(super) struct Conduct {
     manner: Manner,
     /// How often each operation was tried.
     tried: [usize; 4],
-    /// Whether it has hesitated to read or to write, and has not done it since.
-    hesitated: [bool; 2],
+    /// Whether each operation was put off, and has not been done since.
+    hesitated: [bool; 4],
     /// What everything comes to.
     dead: Option<What>,
     drawn: u64,
@@ -117,7 +117,7 @@ impl Conduct {
     pub(super) fn new(manner: Manner) -> Self {
         // Of a generator of this kind no state may be 0.
         let drawn = manner.seed.unwrap_or(0) | 1 << 63;
-        Self { manner, tried: [0; 4], hesitated: [false; 2], dead: None, drawn }
+        Self { manner, tried: [0; 4], hesitated: [false; 4], dead: None, drawn }
     }
 
     /// What goes wrong with this operation, and how many bytes it may move.
@@ -133,7 +133,7 @@ impl Conduct {
             self.dead = Some(fault.what).filter(|_| fault.lasts);
             return (Some(fault.what), 1);
         }
-        if self.hesitates(usize::from(operation != Operation::Read)) {
+        if self.hesitates(operation) {
             return (Some(What::Pends), 1);
         }
         let most = match operation {
@@ -143,15 +143,15 @@ impl Conduct {
         (None, self.up_to(most.max(1)))
     }
 
-    fn hesitates(&mut self, direction: usize) -> bool {
+    fn hesitates(&mut self, operation: Operation) -> bool {
         if !self.manner.hesitates {
             return false;
         }
         let is_put_off = match self.manner.seed {
-            None => !self.hesitated[direction],
+            None => !self.hesitated[operation as usize],
             Some(_) => self.draw() % 2 == 0,
         };
-        self.hesitated[direction] = is_put_off;
+        self.hesitated[operation as usize] = is_put_off;
         is_put_off
     }
 
@@ -182,13 +182,13 @@ mod tests {
     }
 
     #[test]
-    fn a_direction_hesitates_once_and_then_does_what_it_is_asked_for() {
+    fn each_operation_is_put_off_once_and_then_done() {
         use Operation::{Flush, Read, Write};
         let manner = Manner { max_read: 0, ..Manner::hesitant(7) };
         let put_off = (Some(What::Pends), 1);
         assert_eq!(
-            meet(manner, &[Read, Write, Read, Write, Flush, Read, Flush]),
-            [put_off, put_off, (None, 1), (None, 7), put_off, put_off, (None, 7)]
+            meet(manner, &[Read, Write, Read, Flush, Write, Read, Flush]),
+            [put_off, put_off, (None, 1), put_off, (None, 7), put_off, (None, 7)]
         );
     }
 

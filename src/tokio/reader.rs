@@ -18,6 +18,7 @@ use crate::adapter::Result;
 use crate::buffer::ReceiveBuffer;
 use crate::connection::{Chunk, Event, Incoming, State, Transport};
 use crate::error::ProtocolError;
+use crate::trace;
 
 /// How the loop gets at the stream, and at the writing half.
 pub(super) trait Link: Access {
@@ -105,6 +106,7 @@ impl Reader {
                 }
                 Poll::Ready(Ok(_)) => has_read = true,
                 Poll::Ready(Err(error)) => {
+                    trace::stream_failed(&error.kind());
                     link.with_writer(cx, |writer, _| writer.outgoing.end());
                     return Poll::Ready(Err(error.into()));
                 }

@@ -1,7 +1,7 @@
 //! How messages go over and how connections end.
 
 use sotong::handshake::{client, server};
-use sotong::{ProtocolError, ReceiveBuffer, SendBuffer};
+use sotong::{ProtocolError, ReceiveBuffer};
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! What happens when nothing happens: pings, deadlines, and queues that nobody empties.
 
-use sotong::{Agreed, Connection, Event, SendBuffer, TimedOut, Traffic};
+use sotong::{Agreed, TimedOut, Traffic};
 
 use super::*;
 

@@ -8,6 +8,7 @@ use crate::close::CloseFrame;
 use crate::error::ProtocolError;
 use crate::frame::{FirstTwo, FrameHeader, Opcode, RSV1};
 use crate::mask::Mask;
+use crate::trace;
 use crate::utf8;
 
 impl Incoming {
@@ -139,6 +140,7 @@ impl Incoming {
             }
             Opcode::Close => {
                 let code = CloseFrame::decode(body)?.map(|frame| frame.code);
+                trace::close_received(self.role.name(), code);
                 self.reply.end_with(Ending::Closed(code));
                 self.stage = Stage::Closed;
             }
