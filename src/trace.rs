@@ -82,8 +82,8 @@ pub(crate) fn rejected(status: u16) {
 }
 
 /// A client is let in.
-pub(crate) fn opened(subprotocol: Option<&str>, is_compressed: bool) {
-    debug!(subprotocol, deflate = is_compressed, "connection opened");
+pub(crate) fn opened<'r>(subprotocol: impl Fn() -> Option<&'r str>, is_compressed: bool) {
+    debug!(subprotocol = subprotocol(), deflate = is_compressed, "connection opened");
 }
 
 /// A server has answered a client with something else.

@@ -212,7 +212,7 @@ impl Handshake {
                     self.check_open(&response, &parsed)?;
                     let agreed = self.agree(&response)?;
                     rx.skip(len);
-                    trace::opened(response.subprotocol(), agreed.deflate.is_some());
+                    trace::opened(|| response.subprotocol(), agreed.deflate.is_some());
                     let conn = Connection::client(Arc::clone(&self.config), agreed, self.keys);
                     return Ok(Some(Outcome::Open(conn, response)));
                 }

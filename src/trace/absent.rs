@@ -33,7 +33,7 @@ pub(crate) fn refused(_: &dyn Display, _: Option<&str>, _: u16) {}
 
 pub(crate) fn rejected(_: u16) {}
 
-pub(crate) fn opened(_: Option<&str>, _: bool) {}
+pub(crate) fn opened<'r>(_: impl Fn() -> Option<&'r str>, _: bool) {}
 
 pub(crate) fn refusal(_: u16) {}
 
