@@ -4,7 +4,7 @@
 //! to wait ([`Timing::poll`]) and when a deadline has passed ([`Timing::handle`]). All that
 //! happened in between is read off counters, so nothing on the way of a message asks for the time.
 
-use core::num::{NonZeroU32, NonZeroU64};
+use core::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use core::time::Duration;
 
 use crate::config::Timeouts;
@@ -42,17 +42,18 @@ pub(crate) struct Timing {
 }
 
 /// By which the pong of a ping is known, which has "identical "Application data"" (section 5.5.3): not
-/// the data itself, for which an idle connection has no room.
+/// the data itself, for which an idle connection has no room. One of 65,535 other pongs is taken for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Token(NonZeroU32);
+pub(crate) struct Token(NonZeroU16);
 
 impl Token {
-    /// The hash of Fowler, Noll and Vo (FNV-1a) in 32 bits.
+    /// The hash of Fowler, Noll and Vo (FNV-1a) in 32 bits, folded.
     pub(crate) fn of(payload: &[u8]) -> Self {
         let hash = payload.iter().fold(0x811c_9dc5_u32, |hash, octet| {
             (hash ^ u32::from(*octet)).wrapping_mul(0x0100_0193)
         });
-        Self(NonZeroU32::new(hash).unwrap_or(NonZeroU32::MIN))
+        let folded = (hash >> 16) as u16 ^ hash as u16;
+        Self(NonZeroU16::new(folded).unwrap_or(NonZeroU16::MIN))
     }
 }
 

@@ -34,7 +34,7 @@
 //! larger than the queue is written at once.
 //!
 //! An idle connection has no buffers: those of its thread are lent to it while it has something to
-//! read or to write. A `WebSocket` is one pointer to less than 300 bytes.
+//! read or to write. A `WebSocket` is one pointer to less than 400 bytes.
 //!
 //! Set `TCP_NODELAY` on sockets: a small frame that waits for the acknowledgement of the one before
 //! is late by 40 ms and more.

@@ -106,6 +106,23 @@ fn an_adversarial_stream_changes_no_bytes() {
 }
 
 #[test]
+fn no_more_is_moved_at_once_than_the_manner_says() {
+    let (near, mut far) = pipe(100);
+    far.write_all(&[7; 50]).unwrap();
+    let mut manner = Manner::sound();
+    (manner.max_read, manner.max_write) = (3, 5);
+    let mut io = Adversarial::new(near, manner);
+    assert_eq!(io.read(&mut [0; 10]).unwrap(), 3);
+    assert_eq!(io.read(&mut [0; 2]).unwrap(), 2);
+    assert_eq!(io.write(&[1; 10]).unwrap(), 5);
+    let slices = [[2; 3], [3; 3], [4; 3]];
+    assert_eq!(io.write_vectored(&slices.each_ref().map(|slice| IoSlice::new(slice))).unwrap(), 5);
+    let mut written = [0; 20];
+    let n = far.read(&mut written).unwrap();
+    assert_eq!(written[..n], [1, 1, 1, 1, 1, 2, 2, 2, 3, 3]);
+}
+
+#[test]
 fn a_fault_is_that_of_its_operation() {
     let faults = [
         (What::Zero, Ok(0)),

@@ -41,6 +41,38 @@ fn a_stream_that_fails_is_told() {
 }
 
 #[test]
+fn what_others_write_into_an_error_of_the_stream_is_not_told() {
+    use sotong::test_kit::connections;
+    use sotong::{ReceiveBuffer, SendBuffer, blocking};
+
+    struct Broken;
+
+    impl std::io::Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::Error::other("SECRET"))
+        }
+    }
+
+    impl std::io::Write for Broken {
+        fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+            Ok(buf.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let (connection, _) = connections(&Config::default(), &Config::default());
+    let (io, rx) = (blocking::Plain(Broken), ReceiveBuffer::with_capacity(512));
+    let parts = blocking::Parts { io, connection, rx, tx: SendBuffer::new() };
+    let mut ws = blocking::WebSocket::from_parts(parts).unwrap();
+    let (error, events) = heard(|| ws.recv().unwrap_err());
+    assert!(error.to_string().contains("SECRET"), "who asks is told");
+    assert_eq!(events, ["DEBUG stream failed: error=other error"]);
+}
+
+#[test]
 fn a_connection_ends_once_however_often_it_is_asked() {
     paused(async {
         let (mut client, mut server) = tokio_pair(&Config::default(), Manner::byte_by_byte());
