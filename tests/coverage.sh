@@ -4,7 +4,8 @@
 #   tests/coverage.sh          a table by file, the core first; fails below the floor of the core
 #   tests/coverage.sh missed   and each line and branch of the core that nothing runs
 #
-# The core is all but the adapters (src/adapter.rs, src/blocking*, src/dial*, src/tokio*). Unit tests are not
+# The core is all but the adapters and what tests are made of (src/adapter.rs, src/blocking*, src/dial*,
+# src/tokio*; src/test_kit*). Unit tests are not
 # counted; a line or a branch counts if one of the test programs runs it. They are looked at one by
 # one: added up, functions whose records differ between two of them ("mismatched data") are lost.
 #

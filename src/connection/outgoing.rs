@@ -282,10 +282,10 @@ impl Outgoing {
 
     /// Says what time it is.
     pub(crate) fn tell_time(&mut self, now: Duration) {
-        if let Some(pong) = self.reply.take_ponged() {
-            if let Some(round_trip) = self.timing.answer(now, pong) {
-                trace::measured(self.role().name(), round_trip);
-            }
+        if let Some(pong) = self.reply.take_ponged()
+            && let Some(round_trip) = self.timing.answer(now, pong)
+        {
+            trace::measured(self.role().name(), round_trip);
         }
     }
 

@@ -83,6 +83,10 @@ impl Request<'_> {
 }
 
 /// How an opening handshake ended.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nobody keeps it, and nearly always it is the large one"
+)]
 #[derive(Debug)]
 pub enum Outcome {
     /// The connection is open. Bytes that came behind the head are in the receive buffer.

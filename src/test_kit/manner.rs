@@ -149,7 +149,7 @@ impl Conduct {
         }
         let is_put_off = match self.manner.seed {
             None => !self.hesitated[operation as usize],
-            Some(_) => self.draw() % 2 == 0,
+            Some(_) => self.draw().is_multiple_of(2),
         };
         self.hesitated[operation as usize] = is_put_off;
         is_put_off

@@ -3,8 +3,11 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sotong::test_kit::{Adversarial, Manner, Pipe, blocking_pair, tokio_pair};
-use sotong::{Config, Event, Received, Sent, Statistics, blocking, tokio as asynchronous};
+use sotong::test_kit::{Adversarial, Manner, Pipe, blocking_pair, connections, pipe, tokio_pair};
+use sotong::{
+    Config, Event, ReceiveBuffer, Received, SendBuffer, Sent, Statistics, blocking,
+    tokio as asynchronous,
+};
 
 const MANNERS: [Manner; 4] =
     [Manner::sound(), Manner::byte_by_byte(), Manner::hesitant(3), Manner::random(1)];
@@ -105,6 +108,23 @@ fn blocking_halves_tell_what_they_have_done() {
         drop((receiver, sender));
         serving.join().unwrap();
     }
+}
+
+#[test]
+fn what_a_blocking_sender_waits_to_write_is_queued() {
+    let (near, far) = pipe(10);
+    let connection = connections(&Config::default(), &Config::default()).1;
+    let (rx, tx) = (ReceiveBuffer::with_capacity(512), SendBuffer::new());
+    let parts = blocking::Parts { io: near, connection, rx, tx };
+    let (receiver, mut sender) = blocking::WebSocket::from_parts(parts).unwrap().split().unwrap();
+    let sending = thread::spawn(move || sender.send_binary(&[7; 100]).unwrap_err());
+    while receiver.statistics().sent.bytes < 10 {
+        thread::yield_now();
+    }
+    let sent = receiver.statistics().sent;
+    assert_eq!((sent.bytes, sent.queued, sent.messages), (10, 92, 1));
+    drop(far);
+    sending.join().unwrap();
 }
 
 /// As [`serve`].

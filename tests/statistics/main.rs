@@ -174,6 +174,17 @@ fn a_ping_whose_time_is_known_tells_the_round_trip_time() {
 }
 
 #[test]
+fn a_pong_that_may_answer_another_ping_tells_no_time() {
+    let mut pair = Pair::new(&Config::default());
+    let Side { conn, tx, .. } = &mut pair.server;
+    conn.ping_at(Duration::ZERO, b"1", tx).unwrap().queue();
+    conn.ping(b"1", tx).unwrap().queue();
+    assert_eq!(pair.wait_until(Duration::from_millis(1)), None);
+    let sent = told(&pair)[1].sent;
+    assert_eq!((sent.pings, sent.round_trip), (2, None));
+}
+
+#[test]
 fn halves_tell_the_same() {
     let mut pair = Pair::new(&Config::default());
     pair.client.send("Hello");

@@ -158,7 +158,7 @@ mod dialing {
         // The answers name the port, which is known once there is a server.
         let target = server(answers(9)[2..].to_vec()).port();
         let first = server(answers(target)[..2].to_vec()).port();
-        let dialer = Dialer::new(&*format!("ws://user:SECRET@127.0.0.1:{first}/?token=SECRET"));
+        let dialer = Dialer::new(&format!("ws://user:SECRET@127.0.0.1:{first}/?token=SECRET"));
         let dialer = dialer.unwrap().header("Cookie", "SECRET").redirects(3);
         for events in dial(&dialer) {
             let stage = |stage, port| {
