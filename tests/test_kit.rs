@@ -84,7 +84,7 @@ fn a_thread_that_waits_is_woken_by_bytes_by_room_and_by_the_end() {
 
 #[test]
 fn an_adversarial_stream_changes_no_bytes() {
-    let text: Vec<u8> = (0..10_000_u32).map(|i| (i * i >> 3) as u8).collect();
+    let text: Vec<u8> = (0..10_000_u32).map(|i| ((i * i) >> 3) as u8).collect();
     for manner in [Manner::byte_by_byte(), Manner::hesitant(7), Manner::random(3)] {
         let (near, far) = pipe(100);
         let (mut near, mut far) = (Adversarial::new(near, manner), Adversarial::new(far, manner));
