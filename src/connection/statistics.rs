@@ -60,7 +60,8 @@ pub struct Sent {
     pub pings: u32,
     /// Pongs, which may answer several pings each; no more are counted than a `u32` can tell.
     pub pongs: u32,
-    /// Bytes that are queued and that the stream has not taken yet.
+    /// Bytes that are queued and that the stream has not taken yet. What is left of a large payload lies
+    /// with whoever waits until it is sent, and is not counted.
     pub queued: usize,
     /// How long the latest ping took whose pong came and whose time was known: one that keeps the
     /// connection alive, or one of [`ping_at`](crate::Connection::ping_at). In whole microseconds,
