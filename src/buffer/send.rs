@@ -228,6 +228,7 @@ impl<'p> Transmit<'_, 'p> {
         }
     }
 
+    #[inline]
     fn join(&mut self) {
         self.tx.awaits_tail = false;
         if !self.tail.is_empty() {
