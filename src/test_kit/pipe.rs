@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use crate::blocking::{Stream, TryClone};
@@ -207,10 +207,11 @@ impl TryClone for Pipe {
 #[cfg(feature = "tokio")]
 mod asynchronous {
     use std::pin::Pin;
+    use std::task::Context;
 
     use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-    use super::{Context, IoSlice, Pipe, Poll, Stream, io};
+    use super::{IoSlice, Pipe, Poll, Stream, io};
 
     impl AsyncRead for Pipe {
         fn poll_read(
