@@ -126,8 +126,8 @@ impl HandshakeError {
         })
     }
 
-    /// The section that has the rule, as `RFC 6455, section 4.4`; `None` for a limit of ours, for what we
-    /// wanted to send, and where the stream ended.
+    /// The section that has the rule, as `RFC 6455, section 4.4`; `None` for a limit of ours, for what
+    /// we wanted to send, and where the stream ended.
     pub const fn section(self) -> Option<&'static str> {
         Some(match self {
             Self::BadSubprotocols

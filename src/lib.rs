@@ -69,15 +69,16 @@
 //!
 //! # Seeing inside
 //!
-//! [`Connection::statistics`], and that of the adapters' WebSockets and halves, tells how many messages,
-//! bytes and pings went by, how much is queued, and how long a ping last took; `memory_used` tells what
-//! a connection holds. Counting costs a few instructions a message.
+//! [`Connection::statistics`], and that of the adapters' WebSockets and halves, tells how many
+//! messages, bytes and pings went by, how much is queued, and how long a ping last took;
+//! `memory_used` tells what a connection holds. Counting costs a few instructions a message.
 //!
 //! Errors tell a program what they tell people: the section of the RFC that has the rule
 //! ([`ProtocolError::section`]) and the close code or status that answers it
 //! ([`ProtocolError::close_code`], [`HandshakeError::status`](handshake::HandshakeError::status)).
 //!
-//! With the feature `tracing` connections tell what happens to them, in the span in which it happens:
+//! With the feature `tracing` connections tell what happens to them, in the span in which it
+//! happens:
 //!
 //! | level | events |
 //! |---|---|
@@ -87,8 +88,8 @@
 //! | debug | opening handshakes that succeed, Close frames, ends, deadlines; how far dialing has come |
 //! | trace | pings that keep alive, round-trip times, full queues |
 //!
-//! None comes for a message, and of what a peer sends none tells more than numbers, a subprotocol that
-//! was agreed on, and the host of a redirect.
+//! None comes for a message, and of what a peer sends none tells more than numbers, a subprotocol
+//! that was agreed on, and the host of a redirect.
 //!
 //! ```
 //! # #[cfg(all(feature = "tracing", feature = "test-kit", feature = "std"))] {
@@ -121,8 +122,8 @@
 //!
 //! # Testing
 //!
-//! With the feature `test-kit` there are connections in memory and awkward streams for your own tests,
-//! under the core and under both adapters: [`test_kit`] has an example of each.
+//! With the feature `test-kit` there are connections in memory and awkward streams for your own
+//! tests, under the core and under both adapters: [`test_kit`] has an example of each.
 //!
 //! # Features
 //!

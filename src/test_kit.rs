@@ -148,8 +148,8 @@ pub fn connections(client: &Config, server: &Config) -> (Connection, Connection)
 
 /// Two WebSockets that are connected, for two threads; the client's is the first.
 ///
-/// They share what lies between them with no other, are past the opening handshake, and both streams
-/// have this manner.
+/// They share what lies between them with no other, are past the opening handshake, and both
+/// streams have this manner.
 #[cfg(feature = "std")]
 pub fn blocking_pair(
     config: &Config,
@@ -163,8 +163,8 @@ pub fn blocking_pair(
 
 /// Two WebSockets that are connected, for two tasks; the client's is the first.
 ///
-/// They share what lies between them with no other, are past the opening handshake, and both streams
-/// have this manner.
+/// They share what lies between them with no other, are past the opening handshake, and both
+/// streams have this manner.
 #[cfg(feature = "tokio")]
 pub fn tokio_pair(
     config: &Config,

@@ -41,8 +41,9 @@ pub(crate) struct Timing {
     round_trip: Option<NonZeroU32>,
 }
 
-/// By which the pong of a ping is known, which has "identical "Application data"" (section 5.5.3): not
-/// the data itself, for which an idle connection has no room. One of 65,535 other pongs is taken for it.
+/// By which the pong of a ping is known, which has "identical "Application data"" (section 5.5.3):
+/// not the data itself, for which an idle connection has no room. One of 65,535 other pongs is
+/// taken for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token(NonZeroU16);
 

@@ -1,11 +1,11 @@
 //! What is told to whoever listens, each event in one place: its level, its fields, its words.
 //!
-//! An event belongs to the span that it happens in: put one around a connection's task or thread, and
-//! its events say whose they are. None comes for a message, nor for its bytes, so a busy connection is
-//! as quiet as an idle one.
+//! An event belongs to the span that it happens in: put one around a connection's task or thread,
+//! and its events say whose they are. None comes for a message, nor for its bytes, so a busy
+//! connection is as quiet as an idle one.
 //!
-//! Of what a peer sends only numbers are told: no header field, no target, no reason of a Close frame,
-//! which may be secrets, or lines made to look like other lines of a log.
+//! Of what a peer sends only numbers are told: no header field, no target, no reason of a Close
+//! frame, which may be secrets, or lines made to look like other lines of a log.
 
 use core::fmt::Display;
 use core::time::Duration;

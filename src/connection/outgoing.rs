@@ -3,7 +3,9 @@
 //! What every message passes through is inlined always: a [`Transmit`] that is returned through memory
 //! costs three times as much as all that is done to send a short message.
 
+mod compressed;
 mod frame;
+mod known;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -20,9 +22,9 @@ use super::{Agreed, MaskingKeys, Role, State, Transport};
 use crate::buffer::{SendBuffer, Transmit};
 use crate::close::{CloseCode, CloseFrame};
 use crate::config::{Config, Timeouts};
-use crate::deflate::{Compress, Compressor};
+use crate::deflate::Compressor;
 use crate::error::{ProtocolError, SendError, TimedOut};
-use crate::frame::{FrameHeader, Opcode, RSV1};
+use crate::frame::{FrameHeader, Opcode};
 use crate::mask::Mask;
 use crate::timing::{Timing, Token, Traffic};
 use crate::trace;
@@ -274,47 +276,6 @@ impl Outgoing {
         }
     }
 
-    /// Whether a pong has come that tells the round-trip time, if only the time were known.
-    #[cfg(feature = "std")]
-    pub(crate) fn awaits_time(&self) -> bool {
-        self.reply.has_ponged()
-    }
-
-    /// Says what time it is.
-    pub(crate) fn tell_time(&mut self, now: Duration) {
-        if let Some(pong) = self.reply.take_ponged()
-            && let Some(round_trip) = self.timing.answer(now, pong)
-        {
-            trace::measured(self.role().name(), round_trip);
-        }
-    }
-
-    /// What was sent so far.
-    pub fn statistics(&self, tx: &SendBuffer) -> Sent {
-        self.sent(tx.sent(), tx.len())
-    }
-
-    /// As [`statistics`](Self::statistics), when the stream has taken so many bytes and so many are
-    /// queued.
-    pub(crate) fn sent(&self, bytes: u64, queued: usize) -> Sent {
-        self.tally.sent(bytes, queued, self.timing.round_trip())
-    }
-
-    /// The bytes of memory that it has at the moment, itself and what it holds on the heap, with its
-    /// configuration if no other connection shares that.
-    pub fn memory_used(&self) -> usize {
-        /// Both halves of a connection have the configuration.
-        const HALVES: usize = 2;
-        let config = match Arc::strong_count(&self.config) {
-            0..=HALVES => size_of::<(usize, usize, Config)>(),
-            _ => 0,
-        };
-        size_of::<Self>()
-            + config
-            + self.compressor.as_ref().map_or(0, |compressor| compressor.memory_used())
-            + self.reply.memory_used()
-    }
-
     /// Gives memory back that is not needed until something is due.
     pub fn release(&mut self) {
         self.reply.release();
@@ -513,46 +474,6 @@ impl Outgoing {
             return Ok(tx.transmit());
         }
         Ok(frame.encode(0, message.as_bytes(), tx))
-    }
-
-    /// Queues a whole message as a compressed frame, unless it is not to be compressed.
-    fn compressed_if_it_pays(
-        &mut self,
-        frame: Frame,
-        message: Payload<'_>,
-        tx: &mut SendBuffer,
-    ) -> bool {
-        let must_pay = message.choice() == Compress::Auto;
-        self.is_to_compress(message) && self.compressed(frame, message.as_bytes(), must_pay, tx)
-    }
-
-    fn is_to_compress(&self, message: Payload<'_>) -> bool {
-        let compressor = self.compressor.as_ref();
-        compressor.is_some_and(|compressor| message.is_to_compress(compressor.threshold()))
-    }
-
-    /// Queues a compressed frame. If it `must_pay` and does not it is not queued, unless later
-    /// messages are to refer to it.
-    fn compressed(
-        &mut self,
-        frame: Frame,
-        payload: &[u8],
-        must_pay: bool,
-        tx: &mut SendBuffer,
-    ) -> bool {
-        let Some(compressor) = &mut self.compressor else { return false };
-        let must_pay = must_pay && !compressor.keeps_context();
-        // "On the first fragment of a message ... RSV1 set" (RFC 7692, section 6).
-        let reserved = if frame.opcode == Opcode::Continuation { 0 } else { RSV1 };
-        let compressed = tx.push_frame(
-            |queue| compressor.compress(payload, frame.fin, queue),
-            |len| (!must_pay || len < payload.len()).then(|| frame.header(reserved, len).encode()),
-        );
-        let queued = compressed.is_some();
-        if let (Some(compressed), Some(key)) = (compressed, frame.masking_key) {
-            Mask::new(key).apply(compressed);
-        }
-        queued
     }
 
     /// A fresh key, if this end masks. To be taken before anything is done that cannot be undone.

@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-/// What a connection has done so far; see [`Connection::statistics`](crate::Connection::statistics).
+/// What a connection has done so far; see
+/// [`Connection::statistics`](crate::Connection::statistics).
 ///
 /// ```
 /// use sotong::{Agreed, Config, Connection, Event, ReceiveBuffer, SendBuffer};
@@ -60,8 +61,8 @@ pub struct Sent {
     pub pings: u32,
     /// Pongs, which may answer several pings each; no more are counted than a `u32` can tell.
     pub pongs: u32,
-    /// Bytes that are queued and that the stream has not taken yet. What is left of a large payload lies
-    /// with whoever waits until it is sent, and is not counted.
+    /// Bytes that are queued and that the stream has not taken yet. What is left of a large payload
+    /// lies with whoever waits until it is sent, and is not counted.
     pub queued: usize,
     /// How long the latest ping took whose pong came and whose time was known: one that keeps the
     /// connection alive, or one of [`ping_at`](crate::Connection::ping_at). In whole microseconds,

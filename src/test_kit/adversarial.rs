@@ -45,8 +45,8 @@ impl<S> Adversarial<S> {
         self.conduct.lock().unwrap_or_else(PoisonError::into_inner).meet(operation)
     }
 
-    /// What an operation of the blocking kind comes to instead of what it should; else how many bytes it
-    /// may move.
+    /// What an operation of the blocking kind comes to instead of what it should; else how many bytes
+    /// it may move.
     fn block(&self, operation: Operation) -> Result<usize, io::Result<usize>> {
         match self.meet(operation) {
             (None | Some(What::Short), most) => Ok(most),

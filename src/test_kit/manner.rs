@@ -2,8 +2,8 @@
 
 use std::io::ErrorKind;
 
-/// How an [`Adversarial`](super::Adversarial) stream behaves. Nothing here is more than a real stream
-/// may do.
+/// How an [`Adversarial`](super::Adversarial) stream behaves. Nothing here is more than a real
+/// stream may do.
 ///
 /// ```
 /// use sotong::test_kit::{Fault, Manner, Operation, What};
@@ -34,8 +34,8 @@ pub struct Manner {
 }
 
 impl Manner {
-    /// The most that a stream of [`random`](Self::random) moves at once: enough for some frames, and less
-    /// than many.
+    /// The most that a stream of [`random`](Self::random) moves at once: enough for some frames, and
+    /// less than many.
     const DRAWN: usize = 64;
 
     /// Just as the stream below.

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::blocking::{Stream, TryClone};
 
-/// A stream with two ends, which are as sockets: what one writes the other reads, at most `capacity`
-/// bytes lie between them in each direction, and either end may go.
+/// A stream with two ends, which are as sockets: what one writes the other reads, at most
+/// `capacity` bytes lie between them in each direction, and either end may go.
 ///
 /// ```
 /// # #[cfg(feature = "std")] {
@@ -37,12 +37,12 @@ pub fn pipe(capacity: usize) -> (Pipe, Pipe) {
     (end(&back, &there), end(&there, &back))
 }
 
-/// One end of a [`pipe`], or one of several handles of it: the other end sees that it is gone when all
-/// are dropped.
+/// One end of a [`pipe`], or one of several handles of it: the other end sees that it is gone when
+/// all are dropped.
 ///
-/// It blocks, and gives up now and then if it is [made to](Stream::prepare); under tokio it waits as a
-/// socket does, and as with those of several tasks that wait to read, or to write, only the last is
-/// woken.
+/// It blocks, and gives up now and then if it is [made to](Stream::prepare); under tokio it waits
+/// as a socket does, and as with those of several tasks that wait to read, or to write, only the
+/// last is woken.
 #[derive(Clone, Debug)]
 pub struct Pipe {
     end: Arc<End>,

@@ -195,7 +195,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     ///
     /// # Errors
     ///
-    /// [`SendError`], the stream failed, or the peer does not read.
+    /// [`SendError`](crate::SendError), the stream failed, or the peer does not read.
     ///
     /// # Cancel safety
     ///

@@ -1,5 +1,5 @@
-//! What is told to whoever listens: every event, with its level and its fields, and nothing of what a
-//! peer might not want to be told, or might want to be read.
+//! What is told to whoever listens: every event, with its level and its fields, and nothing of what
+//! a peer might not want to be told, or might want to be read.
 #![cfg(all(feature = "tracing", feature = "std"))]
 
 #[cfg(feature = "tokio")]
