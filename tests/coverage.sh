@@ -10,7 +10,7 @@
 # one: added up, functions whose records differ between two of them ("mismatched data") are lost.
 #
 # What of the core is not covered, and why:
-#   * connection/incoming/{inflate,message,stages}.rs, connection/outgoing.rs, handshake/client.rs: the
+#   * connection/incoming/{inflate,message,stages}.rs, connection/outgoing/compressed.rs, handshake/client.rs: the
 #     `else` of `let Some(message) = ...`, `let Some(compressor) = ...`, `let Some((response, body)) = ...`.
 #     There always is one where the stage says so; the answer to there being none is harmless and no
 #     panic. Likewise `Ready::Piece` in `next_event`, in connection/incoming.rs.
