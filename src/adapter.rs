@@ -180,6 +180,26 @@ pub struct Parts<S> {
     pub tx: SendBuffer,
 }
 
+impl<S> Parts<S> {
+    /// A connection over a stream on which its opening handshake was done by others, as by an HTTP
+    /// stack. `leftover` is what they read of the stream behind the head, which is lost otherwise.
+    ///
+    /// ```
+    /// use sotong::blocking::Parts;
+    /// use sotong::{Agreed, Config, Connection, Event};
+    ///
+    /// let connection = Connection::server(Config::default(), Agreed::default());
+    /// let leftover = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"; // a client that did not wait
+    /// let mut parts = Parts::new(std::io::empty(), connection, leftover);
+    /// assert_eq!(parts.connection.next_event(&mut parts.rx)?, Some(Event::Text("Hello")));
+    /// # Ok::<(), sotong::ProtocolError>(())
+    /// ```
+    pub fn new(io: S, connection: Connection, leftover: &[u8]) -> Self {
+        let rx = ReceiveBuffer::holding(leftover, connection.limits().receive_buffer);
+        Self { io, connection, rx, tx: SendBuffer::new() }
+    }
+}
+
 /// Looks for something to hand over: [`Incoming::advance`] or [`Incoming::advance_chunk`].
 pub(crate) type Advance = fn(&mut Incoming, &mut ReceiveBuffer) -> Result<bool, ProtocolError>;
 

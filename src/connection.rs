@@ -24,7 +24,7 @@ use core::time::Duration;
 
 use crate::buffer::{ReceiveBuffer, SendBuffer, Transmit};
 use crate::close::CloseFrame;
-use crate::config::{Config, Timeouts};
+use crate::config::{Config, Limits, Timeouts};
 use crate::deflate::{Compressor, Decompressor, DeflateParameters};
 use crate::error::{ProtocolError, SendError, TimedOut};
 use crate::timing::Traffic;
@@ -487,6 +487,11 @@ impl Connection {
     pub fn release(&mut self) {
         self.incoming.release();
         self.outgoing.release();
+    }
+
+    /// The limits it was made with.
+    pub fn limits(&self) -> &Limits {
+        self.outgoing.limits()
     }
 
     /// The timeouts it was made with.

@@ -5,7 +5,7 @@
 //! server share nothing but this page.
 
 pub mod client;
-mod head;
+pub(crate) mod head;
 pub mod server;
 #[cfg(feature = "dial")]
 pub(crate) mod tunnel;
@@ -46,6 +46,13 @@ pub enum HandshakeError {
     MethodNotGet,
     /// The version of HTTP is not 1.1. RFC 6455, section 4.2.1 (1).
     NotHttp11,
+    /// The method is not CONNECT, and the version of HTTP is 2 or 3. RFC 8441, section 4.
+    MethodNotConnect,
+    /// `:protocol` is not `websocket`: a plain CONNECT, or one for something else. RFC 8441,
+    /// section 5.
+    NoProtocol,
+    /// What answers an extended CONNECT is not of HTTP/2 or HTTP/3. RFC 8441, section 4.
+    NotHttp2,
     /// There is not exactly one valid Host. RFC 6455, section 4.2.1 (2); RFC 9112, section 3.2.
     BadHost,
     /// Upgrade does not name `websocket`. RFC 6455, sections 4.1 and 4.2.1 (3).
@@ -98,10 +105,12 @@ impl HandshakeError {
     pub const fn status(self) -> Option<u16> {
         Some(match self {
             Self::OriginNotAllowed => 403,
-            Self::MethodNotGet => 405,
+            Self::MethodNotGet | Self::MethodNotConnect => 405,
             Self::TargetTooLong => 414,
             Self::NoUpgrade | Self::UnsupportedVersion => 426,
             Self::HeadTooLarge | Self::TooManyLines => 431,
+            // "The server SHOULD respond to the request with a 501" (RFC 9220, section 3).
+            Self::NoProtocol => 501,
             Self::Malformed
             | Self::BadTarget
             | Self::NotHttp11
@@ -112,7 +121,8 @@ impl HandshakeError {
             | Self::UnexpectedBody
             | Self::BadSubprotocols
             | Self::BadExtensions => 400,
-            Self::BadAccept
+            Self::NotHttp2
+            | Self::BadAccept
             | Self::SubprotocolNotOffered
             | Self::ExtensionNotOffered
             | Self::BadDeflate
@@ -146,6 +156,8 @@ impl HandshakeError {
             Self::OriginNotAllowed => "RFC 6455, section 10.2",
             Self::RepeatedVersion => "RFC 6455, section 11.3.5",
             Self::BadDeflate => "RFC 7692, section 7.1",
+            Self::MethodNotConnect | Self::NotHttp2 => "RFC 8441, section 4",
+            Self::NoProtocol => "RFC 8441, section 5",
             Self::UnexpectedBody => "RFC 9110, section 7.8",
             Self::Malformed => "RFC 9112",
             Self::HeadTooLarge
@@ -186,6 +198,9 @@ impl fmt::Display for HandshakeError {
             Self::BadTarget => "the request target names no resource",
             Self::MethodNotGet => "the method is not GET",
             Self::NotHttp11 => "the version is not HTTP/1.1",
+            Self::MethodNotConnect => "the method is not CONNECT",
+            Self::NoProtocol => "the protocol is not websocket",
+            Self::NotHttp2 => "an answer to CONNECT that is not HTTP/2",
             Self::BadHost => "Host is missing, repeated or invalid",
             Self::NoUpgrade => "Upgrade does not name websocket",
             Self::NoConnectionUpgrade => "Connection does not name Upgrade",
@@ -227,7 +242,7 @@ pub fn accept_value(key: &str) -> String {
 }
 
 /// The same without an allocation: 20 bytes of SHA-1 are 28 in base64.
-fn accept_bytes(key: &[u8]) -> [u8; 28] {
+pub(crate) fn accept_bytes(key: &[u8]) -> [u8; 28] {
     let mut hasher = Sha1::new();
     hasher.update(key);
     hasher.update(GUID);
@@ -242,7 +257,7 @@ fn accept_bytes(key: &[u8]) -> [u8; 28] {
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Checks header fields of the application before any byte goes out.
-fn check_headers(headers: &[(&str, &str)]) -> Result<(), HandshakeError> {
+pub(crate) fn check_headers(headers: &[(&str, &str)]) -> Result<(), HandshakeError> {
     for (name, value) in headers {
         if !is_token(name) || !is_field_value(value) {
             return Err(HandshakeError::ForbiddenHeader);

@@ -135,6 +135,7 @@
 //! | `dial` | connections from URIs, through HTTP proxies: [`dial`], `connect` of the adapters |
 //! | `rustls` | `wss://`, [`blocking::TlsStream`]; with `platform-roots` the platform says whom to trust |
 //! | `socks` | SOCKS 5 proxies |
+//! | `http` | WebSockets of HTTP stacks, as hyper and axum, over HTTP/1.1 and HTTP/2: [`http`] |
 //! | `tracing` | events for `tracing`: see [Seeing inside](#seeing-inside); works without `std` |
 //! | `test-kit` | [`test_kit`]: connections in memory and awkward streams, for tests |
 //!
@@ -144,7 +145,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(
-    not(all(feature = "tokio", feature = "rustls", feature = "test-kit")),
+    not(all(feature = "tokio", feature = "rustls", feature = "http", feature = "test-kit")),
     allow(rustdoc::broken_intra_doc_links)
 )]
 
@@ -179,6 +180,8 @@ pub mod blocking;
 #[cfg(feature = "dial")]
 pub mod dial;
 pub mod handshake;
+#[cfg(feature = "http")]
+pub mod http;
 #[cfg(feature = "test-kit")]
 pub mod test_kit;
 #[cfg(feature = "tokio")]

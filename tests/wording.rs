@@ -42,7 +42,7 @@ const SEND: [(SendError, &str); 6] = [
 const TIMED_OUT: [(TimedOut, &str); 4] =
     [(TimedOut::Handshake, ""), (TimedOut::Pong, ""), (TimedOut::Close, ""), (TimedOut::Send, "")];
 
-const HANDSHAKE: [(HandshakeError, &str); 28] = [
+const HANDSHAKE: [(HandshakeError, &str); 31] = [
     (HandshakeError::Malformed, "RFC 9112"),
     (HandshakeError::HeadTooLarge, ""),
     (HandshakeError::TooManyLines, ""),
@@ -50,6 +50,9 @@ const HANDSHAKE: [(HandshakeError, &str); 28] = [
     (HandshakeError::BadTarget, "RFC 6455, section 4.2.1"),
     (HandshakeError::MethodNotGet, "RFC 6455, section 4.2.1"),
     (HandshakeError::NotHttp11, "RFC 6455, section 4.2.1"),
+    (HandshakeError::MethodNotConnect, "RFC 8441, section 4"),
+    (HandshakeError::NoProtocol, "RFC 8441, section 5"),
+    (HandshakeError::NotHttp2, "RFC 8441, section 4"),
     (HandshakeError::BadHost, "RFC 6455, section 4.2.1"),
     (HandshakeError::NoUpgrade, "RFC 6455, section 4.2.1"),
     (HandshakeError::NoConnectionUpgrade, "RFC 6455, section 4.2.1"),

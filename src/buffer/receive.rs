@@ -71,6 +71,18 @@ impl ReceiveBuffer {
         }
     }
 
+    /// A buffer that holds bytes from the start, however many, and takes `capacity` at a time then.
+    #[cfg(feature = "std")]
+    pub(crate) fn holding(bytes: &[u8], capacity: usize) -> Self {
+        let mut rx = Self::with_capacity(capacity);
+        if !bytes.is_empty() {
+            rx.storage = bytes.to_vec();
+            rx.storage.resize(bytes.len().max(rx.capacity + CACHE_LINE), 0);
+            (rx.unparsed, rx.received) = (0..bytes.len(), bytes.len() as u64);
+        }
+        rx
+    }
+
     /// The place to read into; empty only if there is much to be looked at first.
     pub fn spare(&mut self) -> &mut [u8] {
         if self.is_empty() {

@@ -21,7 +21,7 @@ use super::statistics::{Sent, Tally};
 use super::{Agreed, MaskingKeys, Role, State, Transport};
 use crate::buffer::{SendBuffer, Transmit};
 use crate::close::{CloseCode, CloseFrame};
-use crate::config::{Config, Timeouts};
+use crate::config::{Config, Limits, Timeouts};
 use crate::deflate::Compressor;
 use crate::error::{ProtocolError, SendError, TimedOut};
 use crate::frame::{FrameHeader, Opcode};
@@ -395,6 +395,10 @@ impl Outgoing {
     #[cfg(feature = "std")]
     pub(super) fn restart_clock(&mut self) {
         self.timing.restart();
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.config.limits
     }
 
     pub(super) fn timeouts(&self) -> &Timeouts {

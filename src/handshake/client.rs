@@ -24,21 +24,21 @@
 //! # Ok::<(), sotong::handshake::HandshakeError>(())
 //! ```
 
-use alloc::string::String;
+mod asked;
+
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use base64::Engine;
+pub(crate) use asked::{Asked, key};
 
 use super::head::{Field, HeadSearch, Headers, has_whole_lines, is_named, names};
 use super::{
-    BASE64, Extension, HandshakeError, accept_bytes, check_headers, is_field_value, is_host,
-    is_origin_form, is_token, push_all, push_headers,
+    HandshakeError, check_headers, is_field_value, is_host, is_origin_form, is_token, push_all,
+    push_headers,
 };
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::config::Config;
-use crate::connection::{Agreed, Connection, MaskingKeys};
-use crate::deflate::Deflate;
+use crate::connection::{Connection, MaskingKeys};
 use crate::trace;
 
 /// What a client asks for.
@@ -63,7 +63,7 @@ impl Default for Request<'_> {
 }
 
 impl Request<'_> {
-    fn check(&self) -> Result<(), HandshakeError> {
+    pub(crate) fn check(&self) -> Result<(), HandshakeError> {
         if !is_host(self.host) {
             return Err(HandshakeError::ForbiddenHost);
         }
@@ -79,6 +79,22 @@ impl Request<'_> {
             return Err(HandshakeError::ForbiddenHeader);
         }
         check_headers(self.headers)
+    }
+
+    /// The header fields behind those that make the request one for a WebSocket.
+    pub(crate) fn fields(&self, config: &Config, mut put: impl FnMut(&str, &str)) {
+        if let Some(origin) = self.origin {
+            put("Origin", origin);
+        }
+        if !self.subprotocols.is_empty() {
+            put("Sec-WebSocket-Protocol", &self.subprotocols.join(", "));
+        }
+        if let Some(deflate) = &config.deflate {
+            put("Sec-WebSocket-Extensions", &deflate.offer());
+        }
+        for (name, value) in self.headers {
+            put(name, value);
+        }
     }
 }
 
@@ -130,11 +146,7 @@ impl Response {
 /// A handshake under way.
 #[derive(Debug)]
 pub struct Handshake {
-    config: Arc<Config>,
-    keys: MaskingKeys,
-    accept: [u8; 28],
-    /// The subprotocols that were offered, each on a line.
-    offered: String,
+    asked: Asked,
     search: HeadSearch,
     /// Bytes of interim responses.
     interim: usize,
@@ -161,33 +173,17 @@ impl Handshake {
     ) -> Result<Self, HandshakeError> {
         request.check()?;
         let config = config.into();
-        let mut key = [0; 24];
-        BASE64.encode_slice(nonce, &mut key).expect("16 bytes make 24 in base64");
+        let key = key(nonce);
         push_all(&["GET ", request.target, " HTTP/1.1\r\nHost: ", request.host, "\r\n"], tx);
         tx.push(b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n");
         tx.push(b"Sec-WebSocket-Key: ");
         tx.push(&key);
         tx.push(b"\r\n");
-        if let Some(origin) = request.origin {
-            push_headers(&[("Origin", origin)], tx);
-        }
-        if !request.subprotocols.is_empty() {
-            push_headers(&[("Sec-WebSocket-Protocol", &request.subprotocols.join(", "))], tx);
-        }
-        if let Some(deflate) = &config.deflate {
-            push_headers(&[("Sec-WebSocket-Extensions", &deflate.offer())], tx);
-        }
-        push_headers(request.headers, tx);
+        request.fields(&config, |name, value| push_headers(&[(name, value)], tx));
         tx.push(b"\r\n");
-        Ok(Self {
-            keys,
-            accept: accept_bytes(&key),
-            offered: request.subprotocols.join("\n"),
-            search: HeadSearch::new(&config.limits),
-            config,
-            interim: 0,
-            refusal: None,
-        })
+        let search = HeadSearch::new(&config.limits);
+        let asked = Asked::new(request, config, keys, Some(&key));
+        Ok(Self { asked, search, interim: 0, refusal: None })
     }
 
     /// How the handshake ended, once it has: with the end of the head, or of a refusal's body. Cost
@@ -213,16 +209,13 @@ impl Handshake {
             let response = Response { status, headers, body: Vec::new() };
             match status {
                 101 => {
-                    self.check_open(&response, &parsed)?;
-                    let agreed = self.agree(&response)?;
+                    let conn = self.asked.open(&response, &parsed)?;
                     rx.skip(len);
-                    trace::opened(|| response.subprotocol(), agreed.deflate.is_some());
-                    let conn = Connection::client(Arc::clone(&self.config), agreed, self.keys);
                     return Ok(Some(Outcome::Open(conn, response)));
                 }
                 100..=199 => {
                     self.interim += len;
-                    if self.interim > self.config.limits.head {
+                    if self.interim > self.asked.config.limits.head {
                         return Err(HandshakeError::HeadTooLarge);
                     }
                 }
@@ -248,7 +241,7 @@ impl Handshake {
     }
 
     fn receive_body(&mut self, rx: &mut ReceiveBuffer) -> Result<Option<Outcome>, HandshakeError> {
-        let max = self.config.limits.refusal_body;
+        let max = self.asked.config.limits.refusal_body;
         let Some((response, body)) = &mut self.refusal else { return Ok(None) };
         let over = body.receive(rx, &mut response.body, max);
         if !over {
@@ -256,52 +249,24 @@ impl Handshake {
         }
         self.handle_eof().map(Some)
     }
+}
 
-    /// What "the client MUST validate" in the server's response.
-    fn check_open(&self, response: &Response, parsed: &Parsed) -> Result<(), HandshakeError> {
-        if !parsed.is_http_11 {
-            return Err(HandshakeError::NotHttp11);
-        }
-        // Here Upgrade is one value, "an ASCII case-insensitive match for the value websocket";
-        // Connection is a list.
-        if (parsed.upgrades, parsed.is_websocket) != (1, true) {
-            return Err(HandshakeError::NoUpgrade);
-        }
-        if !parsed.connection {
-            return Err(HandshakeError::NoConnectionUpgrade);
-        }
-        let mut accepts = response.headers.all("sec-websocket-accept");
-        if (accepts.next(), accepts.next()) != (Some(&self.accept[..]), None) {
-            return Err(HandshakeError::BadAccept);
-        }
-        let mut chosen = response.headers.all("sec-websocket-protocol");
-        match (chosen.next(), chosen.next()) {
-            (None, _) => {}
-            (Some(name), None)
-                if self.offered.lines().any(|offered| offered.as_bytes() == name) => {}
-            _ => return Err(HandshakeError::SubprotocolNotOffered),
-        }
-        if parsed.body { Err(HandshakeError::UnexpectedBody) } else { Ok(()) }
-    }
-
-    /// What the server's answer to the offered extensions agrees on; each may stand there once.
-    fn agree(&self, response: &Response) -> Result<Agreed, HandshakeError> {
-        let mut agreed = Agreed::default();
-        for value in response.headers.all("sec-websocket-extensions") {
-            let list = core::str::from_utf8(value).map_err(|_| HandshakeError::BadExtensions)?;
-            for extension in Extension::list(list) {
-                let extension = extension.map_err(|_| HandshakeError::BadExtensions)?;
-                let deflate = match &self.config.deflate {
-                    Some(deflate) if extension.name == Deflate::NAME => deflate,
-                    _ => return Err(HandshakeError::ExtensionNotOffered),
-                };
-                let answer = deflate.accept(&extension).ok_or(HandshakeError::BadDeflate)?;
-                if agreed.deflate.replace(answer).is_some() {
-                    return Err(HandshakeError::BadDeflate);
-                }
-            }
-        }
-        Ok(agreed)
+#[cfg(feature = "http")]
+impl Outcome {
+    /// How a handshake ended with this head, which was read elsewhere and has so many lines.
+    pub(crate) fn of_head(
+        asked: &Asked,
+        head: &[u8],
+        lines: usize,
+    ) -> Result<Self, HandshakeError> {
+        let mut fields = Vec::with_capacity(lines);
+        let parsed = parse(head, fields.spare_capacity_mut()).ok_or(HandshakeError::Malformed)?;
+        let (status, headers) = (parsed.status, Headers::keep(head));
+        let response = Response { status, headers, body: Vec::new() };
+        Ok(match asked.is_opened_by(status) {
+            true => Self::Open(asked.open(&response, &parsed)?, response),
+            false => Self::Refused(response),
+        })
     }
 }
 

@@ -25,12 +25,16 @@
 
 mod obligations;
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
+#[cfg(feature = "http")]
+use alloc::{vec, vec::Vec};
 use core::iter;
 use core::ops::Range;
 
-use obligations::{KEY_LEN, check_upgrade};
+#[cfg(feature = "http")]
+use obligations::check_connect;
+use obligations::{KEY_LEN, Seen, check_upgrade};
 
 use super::head::{Field, HeadSearch, Headers, elements, has_whole_lines, offset};
 use super::{
@@ -85,15 +89,28 @@ pub struct Request {
 /// Where in a head that what decides lies, so that it need not be searched again.
 #[derive(Clone, Debug)]
 struct Places {
-    key: usize,
+    /// A request by CONNECT has none.
+    key: Option<usize>,
     host: Range<usize>,
     /// How many Origins there are, and where one of them is.
     origins: usize,
     origin: Range<usize>,
 }
 
+impl Places {
+    fn of(head: &[u8], seen: &Seen<'_>, key: Option<&[u8]>) -> Self {
+        let place = |part: &[u8]| offset(head, part)..offset(head, part) + part.len();
+        Self {
+            key: key.map(|key| offset(head, key)),
+            host: seen.host_value.map_or(0..0, place),
+            origins: seen.origins,
+            origin: seen.origin.map_or(0..0, place),
+        }
+    }
+}
+
 impl Request {
-    /// The method; `GET` in a request for a WebSocket.
+    /// The method; in a request for a WebSocket `GET`, over HTTP/2 and HTTP/3 `CONNECT`.
     pub fn method(&self) -> &str {
         self.headers.start().split(' ').next().unwrap_or_default()
     }
@@ -203,7 +220,38 @@ impl Request {
         tx: &mut SendBuffer,
     ) -> Result<Connection, HandshakeError> {
         let config = config.into();
-        let key = self.places.as_ref().map_err(|error| *error)?.key;
+        let accept = self.accept_value()?.ok_or(HandshakeError::NotHttp11)?;
+        let (agreed, extensions) = self.agree(response, &config)?;
+        tx.push(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Accept: ",
+        );
+        tx.push(&accept);
+        tx.push(b"\r\n");
+        if let Some(chosen) = response.subprotocol {
+            push_headers(&[("Sec-WebSocket-Protocol", chosen)], tx);
+        }
+        if let Some(extensions) = extensions {
+            push_headers(&[("Sec-WebSocket-Extensions", &extensions)], tx);
+        }
+        push_headers(response.headers, tx);
+        tx.push(b"\r\n");
+        Ok(Connection::server(config, agreed))
+    }
+
+    /// What answers the key of a valid request, which one by CONNECT does not have.
+    pub(crate) fn accept_value(&self) -> Result<Option<[u8; 28]>, HandshakeError> {
+        let places = self.places.as_ref().map_err(|error| *error)?;
+        Ok(places.key.map(|key| accept_bytes(self.headers.at(key..key + KEY_LEN))))
+    }
+
+    /// What is agreed with a client that may connect, and the value of Sec-WebSocket-Extensions
+    /// that says so, if the response may be sent.
+    pub(crate) fn agree(
+        &self,
+        response: &Response<'_>,
+        config: &Config,
+    ) -> Result<(Agreed, Option<String>), HandshakeError> {
         self.check_origin(&config.origins)?;
         check_headers(response.headers)?;
         if let Some(chosen) = response.subprotocol
@@ -211,26 +259,10 @@ impl Request {
         {
             return Err(HandshakeError::ForbiddenSubprotocol);
         }
-        tx.push(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-            Sec-WebSocket-Accept: ",
-        );
-        tx.push(&accept_bytes(self.headers.at(key..key + KEY_LEN)));
-        tx.push(b"\r\n");
-        if let Some(chosen) = response.subprotocol {
-            push_all(&["Sec-WebSocket-Protocol: ", chosen, "\r\n"], tx);
-        }
         let answer = config.deflate.and_then(|deflate| deflate.answer(self.extensions()));
-        let agreed = Agreed {
-            deflate: answer.map(|(agreed, header)| {
-                push_all(&["Sec-WebSocket-Extensions: ", &header, "\r\n"], tx);
-                agreed
-            }),
-        };
-        push_headers(response.headers, tx);
-        tx.push(b"\r\n");
-        trace::accepted(response.subprotocol, agreed.deflate.is_some());
-        Ok(Connection::server(config, agreed))
+        let (deflate, value) = answer.unzip();
+        trace::accepted(response.subprotocol, deflate.is_some());
+        Ok((Agreed { deflate }, value))
     }
 
     /// Queues another answer: a refusal, or the page that a plain request asks for. Close the
@@ -345,6 +377,40 @@ fn push_body(connection: &str, body: &[u8], tx: &mut SendBuffer) {
     tx.push(body);
 }
 
+#[cfg(feature = "http")]
+impl Request {
+    /// A request whose head was read elsewhere, and has so many lines.
+    pub(crate) fn from_head(head: &[u8], lines: usize) -> Self {
+        let mut fields = Vec::with_capacity(lines);
+        let places = parse(head, fields.spare_capacity_mut());
+        let places = places.unwrap_or(Err(HandshakeError::Malformed));
+        Self { headers: Headers::keep(head), places }
+    }
+
+    /// The same for HTTP/2 and HTTP/3, with what `:protocol` says; the head is as if it was one of
+    /// HTTP/1.1.
+    pub(crate) fn from_connect(head: &[u8], lines: usize, protocol: Option<&str>) -> Self {
+        let headers = Headers::keep(head);
+        let mut start = headers.start().split(' ');
+        let (method, target) = (start.next().unwrap_or_default(), start.next().unwrap_or_default());
+        let mut fields = vec![httparse::EMPTY_HEADER; lines];
+        let places = match httparse::parse_headers(&head[headers.start().len() + 2..], &mut fields)
+        {
+            Ok(httparse::Status::Complete((_, fields))) => {
+                let seen = check_connect((method, target, protocol), fields);
+                seen.map(|seen| Places::of(head, &seen, None))
+            }
+            _ => Err(HandshakeError::Malformed),
+        };
+        Self { headers, places }
+    }
+
+    /// Whether the request is answered by changing the protocol, and not by 200.
+    pub(crate) fn is_http_1(&self) -> bool {
+        self.headers.start().rsplit(' ').next().is_some_and(|version| version.starts_with("HTTP/1"))
+    }
+}
+
 /// Whether this is the head of a request; then where things are in it, if it is a valid one for a
 /// WebSocket.
 fn parse<'b>(head: &'b [u8], fields: &mut [Field<'b>]) -> Option<Result<Places, HandshakeError>> {
@@ -354,13 +420,5 @@ fn parse<'b>(head: &'b [u8], fields: &mut [Field<'b>]) -> Option<Result<Places, 
         _ => return None,
     }
     let is_whole = has_whole_lines(head, parsed.headers);
-    let place = |part: &[u8]| offset(head, part)..offset(head, part) + part.len();
-    is_whole.then(|| {
-        check_upgrade(&parsed).map(|(seen, key)| Places {
-            key: offset(head, key),
-            host: seen.host_value.map_or(0..0, place),
-            origins: seen.origins,
-            origin: seen.origin.map_or(0..0, place),
-        })
-    })
+    is_whole.then(|| check_upgrade(&parsed).map(|(seen, key)| Places::of(head, &seen, Some(key))))
 }

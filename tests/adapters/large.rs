@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::scripted::{frames, masked, server};
 
-const LARGE: [u8; 1_000_000] = [7; 1_000_000];
+static LARGE: [u8; 1_000_000] = [7; 1_000_000];
 
 /// A connection, and the other end of its stream, which holds so many bytes.
 fn pair(capacity: usize) -> (WebSocket<DuplexStream>, DuplexStream) {

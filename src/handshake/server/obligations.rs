@@ -16,13 +16,7 @@ pub(super) fn check_upgrade<'b>(
     if request.version != Some(1) {
         return Err(HandshakeError::NotHttp11);
     }
-    let mut seen = Seen::default();
-    for field in request.headers.iter() {
-        seen.note(field)?;
-    }
-    if seen.host != 1 {
-        return Err(HandshakeError::BadHost);
-    }
+    let mut seen = Seen::of(request.headers)?;
     if request.method != Some("GET") {
         return Err(HandshakeError::MethodNotGet);
     }
@@ -37,11 +31,7 @@ pub(super) fn check_upgrade<'b>(
     if !seen.connection {
         return Err(HandshakeError::NoConnectionUpgrade);
     }
-    match (seen.versions, seen.version_13) {
-        (0, _) | (1, false) => return Err(HandshakeError::UnsupportedVersion),
-        (1, true) => {}
-        _ => return Err(HandshakeError::RepeatedVersion),
-    }
+    seen.check_version()?;
     let (1, Some(key)) = (seen.keys, seen.key) else { return Err(HandshakeError::BadKey) };
     if seen.subprotocols {
         check_subprotocols(request.headers)?;
@@ -49,8 +39,42 @@ pub(super) fn check_upgrade<'b>(
     Ok((seen, key))
 }
 
-/// `GET http://host/path` is for proxies, but "a server MUST accept the absolute-form" (RFC 9112, 3.2.2):
-/// then the host that it names.
+/// The same for an extended CONNECT (RFC 8441, section 5): "instead of an HTTP/1.1 GET with
+/// Upgrade" the pseudo-headers ask, and what they replace "is not used". Host is what `:authority`
+/// says.
+#[cfg(feature = "http")]
+pub(super) fn check_connect<'b>(
+    (method, target, protocol): (&str, &str, Option<&str>),
+    fields: &[httparse::Header<'b>],
+) -> Result<Seen<'b>, HandshakeError> {
+    // "An endpoint MUST NOT generate an HTTP/2 message containing connection-specific header
+    // fields" (RFC 9113, section 8.2.2; for HTTP/3 RFC 9114, section 4.2).
+    let hops = ["Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade"];
+    if fields.iter().any(|field| hops.iter().any(|name| is_named(field, name))) {
+        return Err(HandshakeError::Malformed);
+    }
+    let seen = Seen::of(fields)?;
+    if method != "CONNECT" {
+        return Err(HandshakeError::MethodNotConnect);
+    }
+    if !protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket")) {
+        return Err(HandshakeError::NoProtocol);
+    }
+    if !is_origin_form(target) {
+        return Err(HandshakeError::BadTarget);
+    }
+    if seen.body {
+        return Err(HandshakeError::UnexpectedBody);
+    }
+    seen.check_version()?;
+    if seen.subprotocols {
+        check_subprotocols(fields)?;
+    }
+    Ok(seen)
+}
+
+/// `GET http://host/path` is for proxies, but "a server MUST accept the absolute-form" (RFC 9112,
+/// 3.2.2): then the host that it names.
 fn check_target(target: &str) -> Result<Option<&str>, HandshakeError> {
     if is_origin_form(target) {
         return Ok(None);
@@ -85,6 +109,23 @@ pub(super) struct Seen<'b> {
 }
 
 impl<'b> Seen<'b> {
+    /// What is to be seen, if one valid Host is.
+    fn of(fields: &[httparse::Header<'b>]) -> Result<Self, HandshakeError> {
+        let mut seen = Self::default();
+        for field in fields {
+            seen.note(field)?;
+        }
+        if seen.host == 1 { Ok(seen) } else { Err(HandshakeError::BadHost) }
+    }
+
+    fn check_version(&self) -> Result<(), HandshakeError> {
+        match (self.versions, self.version_13) {
+            (0, _) | (1, false) => Err(HandshakeError::UnsupportedVersion),
+            (1, true) => Ok(()),
+            _ => Err(HandshakeError::RepeatedVersion),
+        }
+    }
+
     fn note(&mut self, field: &httparse::Header<'b>) -> Result<(), HandshakeError> {
         let value = field.value;
         let is = |name| is_named(field, name);
