@@ -1,5 +1,7 @@
 //! What the adapters share: their error, their parts, and randomness from the operating system.
 
+mod byte_end;
+mod fragments;
 mod random;
 
 use std::boxed::Box;
@@ -16,6 +18,8 @@ use crate::dial::uri::InvalidUri;
 use crate::error::{ProtocolError, SendError, TimedOut};
 use crate::handshake::{HandshakeError, client, server};
 
+pub(crate) use byte_end::{ByteEnd, MAX_WRITE};
+pub(crate) use fragments::Fragments;
 pub(crate) use random::{masking_key, nonce};
 
 // The locks of the halves; `tests/concurrency` puts those of a model checker in their place.
@@ -40,6 +44,10 @@ pub enum Error {
     Refused(Box<client::Response>),
     /// A deadline passed.
     TimedOut(TimedOut),
+    /// A message is no JSON, or not what was asked for; or a value cannot be told as JSON, and
+    /// nothing was queued. The connection is as it was: go on.
+    #[cfg(feature = "serde_json")]
+    Json(serde_json::Error),
     /// What was to be dialed is no WebSocket URI.
     #[cfg(feature = "dial")]
     Uri(InvalidUri),
@@ -109,6 +117,8 @@ impl fmt::Display for Error {
                 write!(f, "the server refused with status {}", response.status())
             }
             Self::TimedOut(error) => error.fmt(f),
+            #[cfg(feature = "serde_json")]
+            Self::Json(error) => write!(f, "no JSON as it should be: {error}"),
             #[cfg(feature = "dial")]
             Self::Uri(error) => error.fmt(f),
         }
@@ -119,8 +129,34 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
+            #[cfg(feature = "serde_json")]
+            Self::Json(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+/// For the readers and writers of bytes; the error itself is the source, to be found with
+/// [`io::Error::downcast`].
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        use io::ErrorKind::{
+            BrokenPipe, ConnectionRefused, InvalidData, InvalidInput, TimedOut, UnexpectedEof,
+        };
+        let kind = match error {
+            Error::Io(error) => return error,
+            _ if error.is_abrupt_close() => UnexpectedEof,
+            Error::Protocol(_) | Error::Handshake(_) => InvalidData,
+            Error::Send(SendError::Closing) => BrokenPipe,
+            Error::Send(_) => InvalidInput,
+            Error::Refused(_) => ConnectionRefused,
+            Error::TimedOut(_) => TimedOut,
+            #[cfg(feature = "serde_json")]
+            Error::Json(_) => InvalidData,
+            #[cfg(feature = "dial")]
+            Error::Uri(_) => InvalidInput,
+        };
+        Self::new(kind, error)
     }
 }
 
@@ -200,7 +236,7 @@ impl<S> Parts<S> {
     }
 }
 
-/// Looks for something to hand over: [`Incoming::advance`] or [`Incoming::advance_chunk`].
+/// Looks for something to hand over: [`Incoming::advance`] or one of its kin.
 pub(crate) type Advance = fn(&mut Incoming, &mut ReceiveBuffer) -> Result<bool, ProtocolError>;
 
 /// A buffer that can hold the largest head allowed.

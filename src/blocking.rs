@@ -22,16 +22,22 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! The adapter holds no protocol decision: it is about 800 lines of code that move bytes and wait.
+//! The adapter holds no protocol decision: all it does is to move bytes and to wait.
 //! Deadlines hold over streams that can give up waiting for a moment, as sockets can; see
 //! [`Stream`]. Over others ([`Plain`]) they are looked at whenever a read or a write returns.
 //! Streams that never block, as in an event loop, are better served by the core.
 
+mod byte_stream;
 #[cfg(feature = "dial")]
 mod dial;
+mod ends;
 mod handshake;
+#[cfg(feature = "serde_json")]
+mod json;
 #[cfg(feature = "dial")]
 mod maybe_tls;
+mod message_reader;
+mod message_writer;
 mod reader;
 mod split;
 mod statistics;
@@ -45,11 +51,14 @@ use crate::adapter::{Error, Result};
 use crate::close::CloseFrame;
 use crate::connection::{Agreed, Chunk, Connection, Event, Payload, Prepared, State};
 use crate::error::SendError;
+pub use byte_stream::ByteStream;
 #[cfg(feature = "dial")]
 pub use dial::connect;
 pub use handshake::{Upgrade, accept, connect_over};
 #[cfg(feature = "dial")]
 pub use maybe_tls::MaybeTls;
+pub use message_reader::MessageReader;
+pub use message_writer::MessageWriter;
 use reader::{Clock, Link, Reader};
 pub use split::{Receiver, Sender};
 pub use stream::{Plain, Stream, TryClone};
@@ -287,7 +296,7 @@ impl<S: Stream> WebSocket<S> {
             Ok(()) | Err(Error::Send(SendError::Closing)) => {}
             Err(error) => return Err(error),
         }
-        while self.recv()?.is_some() {}
+        while self.recv_chunk()?.is_some() {}
         Ok(())
     }
 }

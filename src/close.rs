@@ -114,6 +114,8 @@ impl ProtocolError {
             | Self::ReasonNotUtf8
             | Self::NotDeflate
             | Self::DeflateUnfinished => CloseCode::INVALID_DATA,
+            // "A type of data it cannot accept".
+            Self::UnexpectedText => CloseCode::UNSUPPORTED,
             Self::UnexpectedEof => CloseCode::ABNORMAL,
             Self::ReservedBits
             | Self::ReservedOpcode

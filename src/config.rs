@@ -45,13 +45,14 @@ impl From<&Config> for Arc<Config> {
 /// | [`fragments`](Self::fragments) | 131,072 | the connection fails with 1008 |
 /// | [`send_queue`](Self::send_queue) | 64 KiB | sending waits; pongs are not queued |
 /// | [`receive_buffer`](Self::receive_buffer) | 64 KiB less 128 | one read takes no more, but for a message that is larger |
+/// | [`in_pieces`](Self::in_pieces) | none: as whole messages | the connection fails with 1009 |
 /// | [`head`](Self::head) | 16 KiB | 431, or 414 within the first line; a client gives up |
 /// | [`head_lines`](Self::head_lines) | 100 | 431; a client gives up |
 /// | [`refusal_body`](Self::refusal_body) | 16 KiB | the rest of the body is not read |
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The largest message in bytes, whether it comes whole, in fragments or is read in chunks. A
+    /// The largest message in bytes, whether it comes whole, in fragments or is read in pieces. A
     /// compressed one counts as it is inflated.
     pub message: u64,
     /// The largest payload of one frame in bytes. A compressed one may be larger by an eighth and
@@ -71,6 +72,14 @@ pub struct Limits {
     /// The size of the receive buffer in bytes, which bounds one read. It grows only while a
     /// message larger than that arrives, and at least 512 bytes are used.
     pub receive_buffer: usize,
+    /// The largest message in bytes of which each piece is taken as it comes, with `recv_chunk` or
+    /// by a reader. `None` makes no difference between those and others. With a limit of their own
+    /// neither [`frame`](Self::frame) nor [`fragments`](Self::fragments) holds for them, since a
+    /// frame is not held either; `u64::MAX` lets endless ones through. What such a message leaves
+    /// for `recv` fails if the whole was larger than [`message`](Self::message).
+    ///
+    /// For a byte stream messages mean nothing, and may have any length.
+    pub in_pieces: Option<u64>,
     /// The largest HTTP head in bytes: the first line, all header fields, the empty line.
     pub head: usize,
     /// The most lines in an HTTP head; header fields of the same name count each.
@@ -94,6 +103,7 @@ impl Default for Limits {
             // offloading put together, of about 64 KiB: to read that and a part of the next costs half as
             // much again.
             receive_buffer: 64 * 1024 - 128,
+            in_pieces: None,
             // What Node allows for a head: room for large cookies.
             head: 16 * 1024,
             head_lines: 100,

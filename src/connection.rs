@@ -234,8 +234,8 @@ impl Connection {
     /// Pieces of a compressed message have at most 16 KiB.
     ///
     /// A message of any size passes through the memory of one [`ReceiveBuffer`]. The limits hold all
-    /// the same: for endless messages raise `message`, `frame` and `fragments` in
-    /// [`Limits`](crate::Limits).
+    /// the same, unless there is another one for messages
+    /// [in pieces](crate::Limits::in_pieces).
     ///
     /// # Errors
     ///

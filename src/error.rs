@@ -51,6 +51,8 @@ pub enum ProtocolError {
     DeflateUnfinished,
     /// A text message is not UTF-8. Section 8.1.
     TextNotUtf8,
+    /// A text message came where bytes alone are taken: for a byte stream. Section 7.4.1.
+    UnexpectedText,
     /// The body of a Close frame is a single byte. Section 5.5.1.
     CloseTruncated,
     /// A Close frame carries a code that may not appear on the wire. Section 7.4.
@@ -75,6 +77,7 @@ impl ProtocolError {
             Self::CloseTruncated => "RFC 6455, section 5.5.1",
             Self::UnexpectedEof => "RFC 6455, section 7.1.5",
             Self::CloseCodeForbidden => "RFC 6455, section 7.4",
+            Self::UnexpectedText => "RFC 6455, section 7.4.1",
             Self::TextNotUtf8 | Self::ReasonNotUtf8 => "RFC 6455, section 8.1",
             Self::FrameTooBig
             | Self::MessageTooBig
@@ -109,6 +112,7 @@ impl fmt::Display for ProtocolError {
             Self::CloseTruncated => "the peer sent a Close frame with half a code",
             Self::CloseCodeForbidden => "the peer sent a close code not for the wire",
             Self::ReasonNotUtf8 => "the peer sent a close reason that is not UTF-8",
+            Self::UnexpectedText => "the peer sent text into a stream of bytes",
             Self::UnexpectedEof => "the stream ended without a closing handshake",
         };
         write!(f, "{what} ({})", self.section())

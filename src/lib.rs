@@ -67,6 +67,12 @@
 //! [`Config::deflate`] is set on both ends. [`Deflate`] says what that costs and what it gives away,
 //! [`Payload::compress`] decides for one message, and [`Connection::agreed`] tells what was agreed.
 //!
+//! # Messages of any size, and bytes without any
+//!
+//! With either adapter a message can be read as it arrives and written as it comes about
+//! (`recv_reader`, `text_writer`, `binary_writer`), and a connection can carry a plain stream of
+//! bytes (`into_byte_stream`). What is held is a buffer or two, however much goes through.
+//!
 //! # Seeing inside
 //!
 //! [`Connection::statistics`], and that of the adapters' WebSockets and halves, tells how many
@@ -132,6 +138,7 @@
 //! | `std` (default) | [`blocking`], [`Error`], keys from the operating system, faster checks of text |
 //! | `tokio` | [`tokio`], `Message` |
 //! | `deflate` | compression: [`Deflate`] has a value; needs `std` |
+//! | `serde_json` | values as JSON: `send_json`, `recv_json`, [`Event::json`] |
 //! | `dial` | connections from URIs, through HTTP proxies: [`dial`], `connect` of the adapters |
 //! | `rustls` | `wss://`, [`blocking::TlsStream`]; with `platform-roots` the platform says whom to trust |
 //! | `socks` | SOCKS 5 proxies |
@@ -145,7 +152,13 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(
-    not(all(feature = "tokio", feature = "rustls", feature = "http", feature = "test-kit")),
+    not(all(
+        feature = "tokio",
+        feature = "rustls",
+        feature = "http",
+        feature = "serde_json",
+        feature = "test-kit"
+    )),
     allow(rustdoc::broken_intra_doc_links)
 )]
 
@@ -163,6 +176,8 @@ mod deflate;
 mod error;
 mod extension;
 mod frame;
+#[cfg(feature = "serde_json")]
+mod json;
 mod mask;
 #[cfg(feature = "tokio")]
 mod message;

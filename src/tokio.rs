@@ -39,12 +39,18 @@
 //! Set `TCP_NODELAY` on sockets: a small frame that waits for the acknowledgement of the one before
 //! is late by 40 ms and more.
 
+mod byte_stream;
 #[cfg(feature = "dial")]
 mod dial;
 mod drain;
+mod ends;
 mod handshake;
+#[cfg(feature = "serde_json")]
+mod json;
 #[cfg(feature = "dial")]
 mod maybe_tls;
+mod message_reader;
+mod message_writer;
 mod pool;
 mod reader;
 mod split;
@@ -65,12 +71,15 @@ use crate::adapter::Result;
 use crate::close::CloseFrame;
 use crate::connection::{Agreed, Chunk, Connection, Event, Payload, Prepared, State};
 use crate::error::SendError;
+pub use byte_stream::ByteStream;
 #[cfg(feature = "dial")]
 pub use dial::connect;
 pub use drain::{Drain, Drained, Guest};
 pub use handshake::{Upgrade, accept, connect_over};
 #[cfg(feature = "dial")]
 pub use maybe_tls::MaybeTls;
+pub use message_reader::MessageReader;
+pub use message_writer::MessageWriter;
 use pool::Pooled;
 use reader::{Link, Reader, Recv};
 pub use split::{Receiver, Sender};
@@ -79,7 +88,9 @@ use writer::{Writer, in_place};
 
 /// A WebSocket connection over a stream.
 ///
-/// It is also a `Stream` and a `Sink` of [`Message`](crate::Message)s.
+/// It is also a `Stream` and a `Sink` of [`Message`](crate::Message)s, in one task: where two tasks
+/// are to have a part each, let it be halves of [`split`](Self::split), which are a `Stream` and a
+/// `Sink` too. Those that futures' own `StreamExt::split` makes wake the task alone that polled last.
 #[derive(Debug)]
 pub struct WebSocket<S> {
     /// On the heap: a program's futures hold a connection, and each as many times as it moves it.
@@ -389,7 +400,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             Ok(()) | Err(crate::Error::Send(SendError::Closing)) => {}
             Err(error) => return Err(error),
         }
-        while self.recv().await?.is_some() {}
+        while self.recv_chunk().await?.is_some() {}
         Ok(())
     }
 }

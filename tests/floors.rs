@@ -20,7 +20,7 @@ const FLOORS: [&[&str]; 10] = [
     &["connection"],
     &["handshake"],
     &["dial::uri"],
-    &["adapter", "message", "dial", "blocking", "tokio", "http"],
+    &["adapter", "message", "json", "dial", "blocking", "tokio", "http"],
     &["test_kit"],
 ];
 

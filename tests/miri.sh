@@ -11,7 +11,7 @@
 #   * tests/adapters, tests/residue, tests/test_kit.rs: sockets, threads, and times that a clock on the wall
 #     measures.
 #   * tests/tracing: events, one by one, and what is told of them is text.
-#   * tests/allocations.rs, tests/floods: megabytes, counted by an allocator of its own, which
+#   * tests/allocations.rs, tests/flat.rs, tests/floods: megabytes, counted by an allocator of its own, which
 #     interpreting changes.
 #   * tests/closing_model: some thousand conversations.
 #   * tests/floors.rs: it reads the sources and runs none of the crate.

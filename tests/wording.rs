@@ -6,7 +6,7 @@ use std::fmt::Display;
 use sotong::handshake::HandshakeError;
 use sotong::{CloseCode, InvalidOrigin, ProtocolError, SendError, TimedOut};
 
-const PROTOCOL: [(ProtocolError, &str); 21] = [
+const PROTOCOL: [(ProtocolError, &str); 22] = [
     (ProtocolError::ReservedBits, "RFC 6455, section 5.2"),
     (ProtocolError::ReservedOpcode, "RFC 6455, section 5.2"),
     (ProtocolError::NotMasked, "RFC 6455, section 5.1"),
@@ -24,6 +24,7 @@ const PROTOCOL: [(ProtocolError, &str); 21] = [
     (ProtocolError::NotDeflate, "RFC 7692, section 7.2.2"),
     (ProtocolError::DeflateUnfinished, "RFC 7692, section 7.2.1"),
     (ProtocolError::TextNotUtf8, "RFC 6455, section 8.1"),
+    (ProtocolError::UnexpectedText, "RFC 6455, section 7.4.1"),
     (ProtocolError::CloseTruncated, "RFC 6455, section 5.5.1"),
     (ProtocolError::CloseCodeForbidden, "RFC 6455, section 7.4"),
     (ProtocolError::ReasonNotUtf8, "RFC 6455, section 8.1"),
@@ -77,10 +78,10 @@ const HANDSHAKE: [(HandshakeError, &str); 31] = [
 ];
 
 /// The close code that tells each of [`PROTOCOL`], in its order (RFC 6455, section 7.4.1).
-const CODES: [u16; 21] = [
+const CODES: [u16; 22] = [
     1002, 1002, 1002, 1002, 1002, 1002, 1002, 1002, 1002, 1002, // frames
     1009, 1009, 1008, 1009, // limits
-    1007, 1007, 1007, // what a message holds
+    1007, 1007, 1007, 1003, // what a message holds
     1002, 1002, 1007, // a Close frame
     1006,
 ];
@@ -106,6 +107,36 @@ fn every_error_says_what_went_wrong_and_where_the_rule_stands() {
     assert_told(&TIMED_OUT);
     assert_told(&HANDSHAKE);
     assert_told(&[(InvalidOrigin, "RFC 6454")]);
+}
+
+/// As readers and writers of bytes tell it.
+#[cfg(feature = "std")]
+#[test]
+fn an_error_of_an_adapter_is_an_io_error_of_its_kind_and_its_source() {
+    use sotong::Error;
+    use std::io::{self, ErrorKind};
+
+    let table: [(Error, ErrorKind); 9] = [
+        (ProtocolError::UnexpectedEof.into(), ErrorKind::UnexpectedEof),
+        (ProtocolError::Masked.into(), ErrorKind::InvalidData),
+        (HandshakeError::UnexpectedEof.into(), ErrorKind::UnexpectedEof),
+        (HandshakeError::BadKey.into(), ErrorKind::InvalidData),
+        (SendError::Closing.into(), ErrorKind::BrokenPipe),
+        (SendError::MessageUnfinished.into(), ErrorKind::InvalidInput),
+        (SendError::NoMaskingKey.into(), ErrorKind::InvalidInput),
+        (TimedOut::Send.into(), ErrorKind::TimedOut),
+        (TimedOut::Pong.into(), ErrorKind::TimedOut),
+    ];
+    for (error, kind) in table {
+        let told = error.to_string();
+        let error = io::Error::from(error);
+        assert_eq!((error.kind(), error.to_string()), (kind, told));
+        assert!(error.downcast::<Error>().is_ok());
+    }
+    for kind in [ErrorKind::ConnectionReset, ErrorKind::UnexpectedEof] {
+        let error = io::Error::from(Error::from(io::Error::new(kind, "as it was")));
+        assert_eq!((error.kind(), error.to_string()), (kind, "as it was".into()));
+    }
 }
 
 #[test]

@@ -63,6 +63,22 @@ impl Reader {
         incoming.next_chunk(rx).map_err(|error| fail(error, incoming, link))
     }
 
+    /// Whether there is a part of a message, control frames passed over; `false` if the connection
+    /// is closed, or if the peer's Close frame is what has come.
+    pub(super) fn wait_for_data(&mut self, link: &mut impl Link, advance: Advance) -> Result<bool> {
+        while self.wait(link, advance)? {
+            if !self.incoming.pass_over_control(&mut self.rx) {
+                return Ok(self.incoming.has_data());
+            }
+        }
+        Ok(false)
+    }
+
+    /// What is left of the piece that was found.
+    pub(super) fn left(&self) -> &[u8] {
+        self.incoming.left(&self.rx).map_or(&[], |(left, _)| left)
+    }
+
     /// Whether there is something to lend; `false` once the connection is closed.
     fn wait(&mut self, link: &mut impl Link, advance: Advance) -> Result<bool> {
         let mut has_waited = false;

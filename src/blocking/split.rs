@@ -396,7 +396,7 @@ impl<S: TryClone> Sender<S> {
     }
 
     /// Encodes something and queues it, and writes it if `now`.
-    fn encode<'p>(
+    pub(super) fn encode<'p>(
         &mut self,
         now: bool,
         encode: impl for<'t> FnOnce(

@@ -107,7 +107,7 @@ impl<'p> Payload<'p> {
     }
 
     /// What a message of this opcode has.
-    pub(super) const fn of(opcode: Opcode, bytes: &'p [u8]) -> Self {
+    pub(crate) const fn of(opcode: Opcode, bytes: &'p [u8]) -> Self {
         Self { is_text: matches!(opcode, Opcode::Text), ..Self::binary(bytes) }
     }
 

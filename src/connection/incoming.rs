@@ -4,6 +4,8 @@
 //! Nothing is allocated on what a header announces, and a connection that was failed or closed by
 //! the peer is a stage in which all that comes is dropped.
 
+#[cfg(feature = "std")]
+mod claimed;
 mod inflate;
 mod message;
 mod stages;
@@ -65,6 +67,9 @@ enum Ready {
     Message { is_text: bool },
     /// This much of what is kept, and whether the message ends there.
     Piece { len: usize, last: bool },
+    /// As a piece, of a message that is its reader's alone.
+    #[cfg_attr(not(feature = "std"), expect(dead_code, reason = "adapters have readers"))]
+    Claimed { len: usize, last: bool },
     /// The first bytes not parsed yet.
     Control { opcode: Opcode, len: usize },
 }
@@ -74,6 +79,24 @@ enum Ready {
 enum Portion {
     Whole,
     Pieces,
+    /// Pieces of the message that was claimed.
+    Claimed,
+    /// Pieces of binary messages of any length, whose ends mean nothing.
+    #[cfg_attr(not(feature = "std"), expect(dead_code, reason = "adapters have readers"))]
+    Bytes,
+}
+
+impl Portion {
+    /// The most bytes that a message may have which is read like this, where that is not as ever: what
+    /// is not held takes no memory, however long or many its frames are.
+    #[inline]
+    fn limit(self, limits: &Limits) -> Option<u64> {
+        match self {
+            Self::Whole => None,
+            Self::Pieces | Self::Claimed => limits.in_pieces,
+            Self::Bytes => Some(u64::MAX),
+        }
+    }
 }
 
 impl Incoming {
@@ -104,6 +127,7 @@ impl Incoming {
             Some(Ready::Piece { last: true, .. }) => {
                 self.ready = Some(Ready::Message { is_text: self.is_text() });
             }
+            Some(Ready::Claimed { len, last }) => self.drop_piece(len, last, rx),
             Some(Ready::Message { .. } | Ready::Control { .. }) => return Ok(true),
         }
         self.advance_by(Portion::Whole, rx)
@@ -115,13 +139,7 @@ impl Incoming {
     ///
     /// As of [`advance`](Self::advance).
     pub fn advance_chunk(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
-        // What was gathered for a whole message so far is a piece of it.
-        let is_open =
-            matches!(self.stage, Stage::Header | Stage::Payload) && !self.message.is_empty();
-        if is_open && self.ready.is_none() && !rx.kept().is_empty() {
-            self.ready = self.piece(false, rx).map_err(|error| self.fail(error))?;
-        }
-        self.advance_by(Portion::Pieces, rx)
+        self.advance_in_pieces(Portion::Pieces, rx)
     }
 
     /// As [`Connection::next_event`](crate::Connection::next_event).
@@ -150,7 +168,8 @@ impl Incoming {
                 let body = rx.take(len);
                 control_event(opcode, rx.lend(body))?
             }
-            Some(Ready::Piece { .. }) => return Ok(None), // of which `advance` leaves none
+            // Of which `advance` leaves none.
+            Some(Ready::Piece { .. } | Ready::Claimed { .. }) => return Ok(None),
             Some(Ready::Message { is_text }) => {
                 self.message.clear();
                 let payload = rx.take_kept(rx.kept().len());
@@ -188,7 +207,9 @@ impl Incoming {
                 return Ok(Some(control_event(opcode, rx.lend(body))?.into()));
             }
             Some(Ready::Message { is_text }) => (is_text, rx.kept().len(), true),
-            Some(Ready::Piece { len, last }) => (self.is_text(), len, last),
+            Some(Ready::Piece { len, last } | Ready::Claimed { len, last }) => {
+                (self.is_text(), len, last)
+            }
         };
         if last {
             self.message.clear();
@@ -264,6 +285,23 @@ impl Incoming {
         &mut self.reply
     }
 
+    fn advance_in_pieces(
+        &mut self,
+        by: Portion,
+        rx: &mut ReceiveBuffer,
+    ) -> Result<bool, ProtocolError> {
+        if let Some(Ready::Claimed { len, last }) = self.ready {
+            self.drop_piece(len, last, rx);
+        }
+        // What was gathered for a whole message so far is a piece of it.
+        let is_open =
+            matches!(self.stage, Stage::Header | Stage::Payload) && !self.message.is_empty();
+        if is_open && self.ready.is_none() && !rx.kept().is_empty() {
+            self.ready = self.piece(false, rx).map_err(|error| self.fail(error))?;
+        }
+        self.advance_by(by, rx)
+    }
+
     #[inline(always)]
     fn advance_by(&mut self, by: Portion, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
         Ok(self.take_single(rx) || self.advance_stages(by, rx)?)
@@ -294,6 +332,15 @@ impl Incoming {
         true
     }
 
+    /// Lets go of a piece that nobody takes any more.
+    fn drop_piece(&mut self, len: usize, last: bool, rx: &mut ReceiveBuffer) {
+        rx.take_kept(len);
+        self.ready = None;
+        if last {
+            self.message.clear();
+        }
+    }
+
     /// Whether the message under way is text.
     fn is_text(&self) -> bool {
         self.message.get().is_some_and(|message| message.is_text)
@@ -302,7 +349,7 @@ impl Incoming {
     /// Fails the connection (section 7.1.7).
     fn fail(&mut self, error: ProtocolError) -> ProtocolError {
         trace::failed(self.role.name(), error);
-        self.stage = Stage::Failed(error);
+        (self.stage, self.ready) = (Stage::Failed(error), None);
         self.reply.end_with(Ending::Failed(error));
         error
     }

@@ -267,6 +267,12 @@ impl Outgoing {
         self.config.limits.send_queue.max(1)
     }
 
+    /// Whether a fragmented message is open.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_within_message(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// Takes over what has become due in the reading half, a pong, a Close, and what tells the
     /// round-trip time once the time is known.
     pub fn answer(&mut self, incoming: &mut Incoming) {

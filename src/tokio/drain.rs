@@ -9,6 +9,7 @@ use ::tokio::io::{AsyncRead, AsyncWrite};
 use ::tokio::sync::watch;
 use ::tokio::time::timeout;
 
+use super::reader::WHOLE;
 use super::{Halves, WebSocket};
 use crate::adapter::Result;
 use crate::close::CloseCode;
@@ -137,7 +138,7 @@ impl Guest {
         let has_event = loop {
             let next = if *has_left { Stage::Cut } else { Stage::Leaving };
             let mut told = pin!(wait(stage, next));
-            let advanced = poll_fn(|cx| match reader.poll_advance::<_, false>(writer, cx) {
+            let advanced = poll_fn(|cx| match reader.poll_advance::<_, WHOLE>(writer, cx) {
                 Poll::Ready(advanced) => Poll::Ready(Some(advanced)),
                 Poll::Pending => told.as_mut().poll(cx).map(|()| None),
             });

@@ -37,13 +37,19 @@ pub(super) struct Reader {
     pub(super) has_told_error: bool,
 }
 
+// What to look for: events, pieces of any message, of the one that is claimed, bytes of all.
+pub(super) const WHOLE: u8 = 0;
+pub(super) const PIECES: u8 = 1;
+pub(super) const CLAIMED: u8 = 2;
+pub(super) const BYTES: u8 = 3;
+
 impl Reader {
     pub(super) fn recv<'r, L: Link>(&'r mut self, link: &'r mut L) -> Recv<'r, L> {
         Recv::Waiting(Some((self, link)))
     }
 
     pub(super) async fn recv_chunk<L: Link>(&mut self, link: &mut L) -> Result<Option<Chunk<'_>>> {
-        if !poll_fn(|cx| self.poll_advance::<_, true>(link, cx)).await? {
+        if !poll_fn(|cx| self.poll_advance::<_, PIECES>(link, cx)).await? {
             return Ok(None);
         }
         let Self { incoming, rx, timer, .. } = self;
@@ -65,18 +71,43 @@ impl Reader {
         }
     }
 
+    /// Ready with whether there is a part of a message, control frames passed over; `false` if the
+    /// connection is closed, or if the peer's Close frame is what has come.
+    pub(super) fn poll_data<L: Link, const BY: u8>(
+        &mut self,
+        link: &mut L,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<bool>> {
+        loop {
+            if !ready!(self.poll_advance::<_, BY>(link, cx))? {
+                return Poll::Ready(Ok(false));
+            }
+            if !self.incoming.pass_over_control(self.rx.get()) {
+                return Poll::Ready(Ok(self.incoming.has_data()));
+            }
+        }
+    }
+
+    /// What is left of the piece that [`poll_data`](Self::poll_data) has found.
+    pub(super) fn left(&mut self) -> &[u8] {
+        self.incoming.left(self.rx.get()).map_or(&[], |(left, _)| left)
+    }
+
     /// Ready with whether there is something to lend; `false` once the connection is closed.
     #[inline(never)]
-    pub(super) fn poll_advance<L: Link, const IN_PIECES: bool>(
+    pub(super) fn poll_advance<L: Link, const BY: u8>(
         &mut self,
         link: &mut L,
         cx: &mut Context<'_>,
     ) -> Poll<Result<bool>> {
         let mut has_read = false;
         loop {
-            let advanced = match IN_PIECES {
-                false => self.incoming.advance(self.rx.get()),
-                true => self.incoming.advance_chunk(self.rx.get()),
+            let (incoming, rx) = (&mut self.incoming, self.rx.get());
+            let advanced = match BY {
+                WHOLE => incoming.advance(rx),
+                PIECES => incoming.advance_chunk(rx),
+                CLAIMED => incoming.advance_claimed(rx),
+                _ => incoming.advance_bytes(rx),
             };
             match advanced {
                 Ok(true) => return self.poll_hand_over(link, cx).map(|()| Ok(true)),
@@ -180,7 +211,7 @@ impl<'r, L: Link> Recv<'r, L> {
             match self {
                 Self::Waiting(halves) => {
                     let (reader, link) = halves.as_mut().expect(POLLED_AGAIN);
-                    if !ready!(reader.poll_advance::<_, false>(*link, cx))? {
+                    if !ready!(reader.poll_advance::<_, WHOLE>(*link, cx))? {
                         return Poll::Ready(Ok(None));
                     }
                     let (reader, link) = halves.take().expect(POLLED_AGAIN);

@@ -72,9 +72,20 @@ pub(super) struct Shared<S> {
 /// Who waits for the writing direction: a stream knows one waker only, so it gets one that wakes
 /// both.
 #[derive(Debug, Default)]
-struct Waiting {
-    receiver: Mutex<Option<Waker>>,
-    sender: Mutex<Option<Waker>>,
+pub(super) struct Waiting {
+    pub(super) receiver: Mutex<Option<Waker>>,
+    pub(super) sender: Mutex<Option<Waker>>,
+}
+
+impl Waiting {
+    /// Who wakes both, this one and the other; `slot` is the place of this one.
+    pub(super) fn both(self: &Arc<Self>, slot: &Mutex<Option<Waker>>, cx: &Context<'_>) -> Waker {
+        let mut slot = lock(slot);
+        if !slot.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            *slot = Some(cx.waker().clone());
+        }
+        Waker::from(self.clone())
+    }
 }
 
 impl Wake for Waiting {
@@ -96,13 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
         cx: &mut Context<'_>,
         f: impl FnOnce(&mut Writer<WriteHalf<S>>, &mut Context<'_>) -> T,
     ) -> T {
-        {
-            let mut slot = lock(slot);
-            if !slot.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-                *slot = Some(cx.waker().clone());
-            }
-        }
-        let both = Waker::from(self.waiting.clone());
+        let both = self.waiting.both(slot, cx);
         let mut writer = lock(&self.writer);
         let before = (writer.outgoing.state(), writer.awaits_rest());
         let output = f(&mut writer, &mut Context::from_waker(&both));

@@ -10,7 +10,7 @@ use ::tokio::io::{AsyncRead, AsyncWrite};
 use futures_core::Stream;
 use futures_sink::Sink;
 
-use super::reader::{Link, Reader};
+use super::reader::{Link, Reader, WHOLE};
 use super::writer::{Access, Writer};
 use super::{Halves, Receiver, Sender, WebSocket};
 use crate::adapter::{Error, Result};
@@ -99,7 +99,7 @@ impl Reader {
             return Poll::Ready(None);
         }
         loop {
-            match ready!(self.poll_advance::<_, false>(link, cx)) {
+            match ready!(self.poll_advance::<_, WHOLE>(link, cx)) {
                 Ok(true) => {}
                 Ok(false) => return Poll::Ready(None),
                 Err(error) => {

@@ -99,6 +99,20 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         })
     }
 
+    /// Encodes something, and writes what the stream takes at once; the rest is queued, however much
+    /// that is. Waits while the queue is full.
+    pub(super) fn poll_encode_and_queue<'p>(
+        &mut self,
+        mut encode: impl Encode<'p>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
+        let rest = ready!(self.poll_encode(&mut encode, true, cx))?;
+        if !rest.is_empty() {
+            self.tx.get().transmit_rest(rest).queue();
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Queues what is due, and waits while the queue is full.
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.queue_what_is_due();

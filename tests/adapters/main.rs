@@ -17,5 +17,6 @@ mod origins;
 mod scripted;
 mod sockets;
 mod split;
+mod streams;
 mod subject;
 mod trace;

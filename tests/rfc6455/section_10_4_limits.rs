@@ -1,6 +1,6 @@
 //! Section 10.4: limited implementations "MUST protect themselves against exceeding those limits".
 
-use sotong::{Chunk, ProtocolError, Role};
+use sotong::{Chunk, Event, ProtocolError, Role};
 
 use super::*;
 
@@ -159,4 +159,88 @@ fn the_default_limits_are_those_that_the_documentation_tells() {
     assert_eq!((limits.send_queue, limits.receive_buffer), (64 * 1024, 64 * 1024 - 128));
     let heads = (limits.head, limits.head_lines, limits.refusal_body);
     assert_eq!(heads, (16 * 1024, 100, 16 * 1024));
+}
+
+fn limited_in_pieces(message: u64, frame: u64, fragments: u32, in_pieces: u64) -> Config {
+    let mut config = limited(message, frame, fragments);
+    config.limits.in_pieces = Some(in_pieces);
+    config
+}
+
+/// Reads all in pieces, or the first `pieces` of them and then events: how many bytes, and the
+/// error.
+fn read(
+    config: &Config,
+    role: Role,
+    bytes: &[u8],
+    pieces: usize,
+) -> (usize, Option<ProtocolError>) {
+    let mut end = End::new(role, config);
+    let (mut bytes, mut len) = (bytes, 0);
+    for step in 0.. {
+        bytes = &bytes[end.rx.extend(bytes)..];
+        let next = match step < pieces {
+            true => end.conn.next_chunk(&mut end.rx),
+            false => end.conn.next_event(&mut end.rx).map(|event| event.map(Chunk::from)),
+        };
+        match next {
+            Ok(Some(Chunk::Binary { piece, .. })) => len += piece.len(),
+            Ok(None) if bytes.is_empty() => break,
+            Ok(_) => {}
+            Err(error) => return (len, Some(error)),
+        }
+    }
+    (len, None)
+}
+
+#[test]
+fn messages_in_pieces_may_have_a_limit_of_their_own_and_then_frames_have_none() {
+    let (message_limit, in_pieces) = (K as u64, 5 * K as u64);
+    let config = limited_in_pieces(message_limit, K as u64 / 2, 3, in_pieces);
+    for role in ROLES {
+        for step in [K / 7, K, 5 * K] {
+            let read = |len, pieces| read(&config, role, &message(role, len, step), pieces);
+            assert_eq!(read(5 * K, usize::MAX), (5 * K, None), "by {step}");
+            let (len, error) = read(5 * K + 1, usize::MAX);
+            assert!(len <= 5 * K, "{len}");
+            assert_eq!(error, Some(ProtocolError::MessageTooBig), "by {step}");
+            // Whole ones are as limited as ever.
+            let (_, error) = read(5 * K, 0);
+            let too_big = step > K / 2;
+            let expected =
+                if too_big { ProtocolError::FrameTooBig } else { ProtocolError::TooManyFragments };
+            assert_eq!(error, Some(expected), "by {step}");
+        }
+    }
+}
+
+#[test]
+fn what_pieces_have_left_of_a_message_is_not_held_if_the_whole_could_not_be() {
+    let config = limited_in_pieces(K as u64, 10 * K as u64, 5000, u64::MAX);
+    for role in ROLES {
+        for (len, expected) in [(K, None), (2 * K, Some(ProtocolError::MessageTooBig))] {
+            let bytes = message(role, len, len);
+            let mut end = End::new(role, &config);
+            let begun = 20;
+            assert_eq!(end.rx.extend(&bytes[..begun]), begun);
+            let piece = match end.conn.next_chunk(&mut end.rx) {
+                Ok(Some(Chunk::Binary { piece, last: false })) => piece.len(),
+                other => panic!("{other:?}"),
+            };
+            let mut rest = &bytes[begun..];
+            let outcome = loop {
+                rest = &rest[end.rx.extend(rest)..];
+                match end.conn.next_event(&mut end.rx) {
+                    Ok(None) => assert!(!rest.is_empty()),
+                    Ok(Some(Event::Binary(rest))) => {
+                        assert_eq!(piece + rest.len(), len);
+                        break None;
+                    }
+                    Ok(other) => panic!("{other:?}"),
+                    Err(error) => break Some(error),
+                }
+            };
+            assert_eq!(outcome, expected, "{role:?}, {len}");
+        }
+    }
 }

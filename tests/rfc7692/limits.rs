@@ -263,3 +263,47 @@ fn a_buffer_that_was_taken_away_within_a_message_is_not_missed_before_bytes_come
     }
     assert_eq!(len, bytes.len());
 }
+
+#[test]
+fn in_pieces_a_limit_of_its_own_counts_what_is_inflated() {
+    let limit = 50_000;
+    let mut config = limited(1_000, u32::MAX);
+    config.limits.in_pieces = Some(limit as u64);
+    for role in ROLES {
+        for agreed in [both(15, true), both(9, true)] {
+            for (len, is_allowed) in [(limit, true), (limit + 1, false)] {
+                for bytes in [vec![b' '; len], noise(len)] {
+                    let wire = message(role, &bytes, agreed);
+                    // All in pieces; or events from the second one on, which hold no more than
+                    // ever.
+                    for in_pieces in [usize::MAX, 1] {
+                        let mut end = End::with(role, &config, agreed);
+                        let (mut rest, mut seen, mut error) = (&wire[..], vec![], None);
+                        for step in 0.. {
+                            rest = &rest[end.rx.extend(rest)..];
+                            let next = match step < in_pieces {
+                                true => end.conn.next_chunk(&mut end.rx),
+                                false => {
+                                    end.conn.next_event(&mut end.rx).map(|e| e.map(Chunk::from))
+                                }
+                            };
+                            match next {
+                                Ok(Some(Chunk::Binary { piece, .. })) => seen.extend(piece),
+                                Ok(None) if rest.is_empty() => break,
+                                Ok(_) => {}
+                                Err(e) => {
+                                    error = Some(e);
+                                    break;
+                                }
+                            }
+                        }
+                        let is_allowed = is_allowed && in_pieces > 1;
+                        let expected = (!is_allowed).then_some(ProtocolError::MessageTooBig);
+                        assert_eq!(error, expected, "{role:?}, {len}, {in_pieces}");
+                        assert!(bytes.starts_with(&seen) && (seen.len() == len || !is_allowed));
+                    }
+                }
+            }
+        }
+    }
+}

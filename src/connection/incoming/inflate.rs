@@ -26,7 +26,7 @@ impl Incoming {
         loop {
             let room = match by {
                 Portion::Whole => usize::MAX,
-                Portion::Pieces => Self::PIECE.saturating_sub(rx.kept().len()),
+                _ => Self::PIECE.saturating_sub(rx.kept().len()),
             };
             if room == 0 {
                 return Ok(false);
@@ -35,7 +35,7 @@ impl Incoming {
             if frame.unmasked == 0 && !is_last && !self.has_more() {
                 return Ok(frame.remaining == 0);
             }
-            if self.inflate_step(frame, is_last, room, rx)? {
+            if self.inflate_step(frame, by, is_last, room, rx)? {
                 return Ok(true);
             }
         }
@@ -51,6 +51,7 @@ impl Incoming {
     fn inflate_step(
         &mut self,
         frame: &mut Frame,
+        by: Portion,
         is_last: bool,
         room: usize,
         rx: &mut ReceiveBuffer,
@@ -60,10 +61,11 @@ impl Incoming {
             return Ok(true);
         };
         let limits = &self.config.limits;
+        let limit = by.limit(limits).unwrap_or(limits.message);
         let inflation = message.announced.saturating_mul(u64::from(limits.inflation));
         let inflation = inflation.max(Self::INFLATION_FREE);
         // One byte more than is allowed tells that there is too much.
-        let most = limits.message.min(inflation) - message.inflated;
+        let most = limit.min(inflation).saturating_sub(message.inflated);
         let most = usize::try_from(most).unwrap_or(usize::MAX).saturating_add(1).min(room);
         let (input, output) = rx.inflate_room(frame.unmasked, most);
         let (taken, made, is_over) = if is_last {
@@ -77,7 +79,7 @@ impl Incoming {
         frame.unmasked -= taken;
         rx.keep_inflated(taken, made);
         message.inflated += made as u64;
-        if message.inflated > limits.message {
+        if message.inflated > limit {
             return Err(ProtocolError::MessageTooBig);
         }
         if message.inflated > inflation {

@@ -2,6 +2,8 @@
 
 use alloc::boxed::Box;
 
+use crate::config::Limits;
+use crate::error::ProtocolError;
 use crate::mask::Mask;
 
 /// The frame of which payload is to come.
@@ -20,6 +22,10 @@ pub(super) struct Frame {
 pub(super) struct Message {
     pub(super) is_text: bool,
     pub(super) is_compressed: bool,
+    /// Whether it is for one reader, and is skipped once that one is gone.
+    pub(super) is_claimed: bool,
+    /// Whether it is larger than what may be held, as it may be in pieces.
+    pub(super) is_long: bool,
     pub(super) frame: Frame,
     pub(super) fragments: u32,
     /// Bytes that its frames have announced.
@@ -28,6 +34,35 @@ pub(super) struct Message {
     pub(super) inflated: u64,
     /// How much of what is kept is known to be text.
     pub(super) checked: usize,
+}
+
+impl Message {
+    /// Whether its frames announce more than so many bytes.
+    #[inline]
+    pub(super) fn is_larger_than(&self, limit: u64) -> bool {
+        self.announced > self.with_slack(limit, self.fragments)
+    }
+
+    /// Checks it against the `limit` of its own.
+    #[cold]
+    pub(super) fn check_in_pieces(
+        &mut self,
+        limit: u64,
+        limits: &Limits,
+    ) -> Result<(), ProtocolError> {
+        self.is_long = self.is_larger_than(limits.message);
+        if self.is_larger_than(limit) { Err(ProtocolError::MessageTooBig) } else { Ok(()) }
+    }
+
+    /// What cannot be compressed becomes a little larger by it, zlib's own bound is an eighth; and
+    /// each fragment may end with an empty block.
+    #[inline]
+    pub(super) fn with_slack(&self, limit: u64, frames: u32) -> u64 {
+        match self.is_compressed {
+            true => limit.saturating_add(limit / 8).saturating_add(64 * u64::from(frames)),
+            false => limit,
+        }
+    }
 }
 
 /// The place of the message under way: apart, since most messages come whole and need none, and most

@@ -19,9 +19,12 @@ impl Incoming {
         by: Portion,
         rx: &mut ReceiveBuffer,
     ) -> Result<bool, ProtocolError> {
+        if by != Portion::Claimed && !self.leave_claimed(by, rx)? {
+            return Ok(self.ready.is_some());
+        }
         while self.ready.is_none() {
             let went_on = match self.stage {
-                Stage::Header => self.take_header(rx),
+                Stage::Header => self.take_header(by, rx),
                 Stage::Payload => self.take_data(by, rx),
                 Stage::Closed => {
                     rx.discard();
@@ -39,8 +42,31 @@ impl Incoming {
         Ok(true)
     }
 
+    /// Skips what its reader has left of a message; whether that is over.
+    fn leave_claimed(
+        &mut self,
+        by: Portion,
+        rx: &mut ReceiveBuffer,
+    ) -> Result<bool, ProtocolError> {
+        while let Some(message) = self.message.get() {
+            if !message.is_claimed {
+                // What was read in pieces may be more than may be held.
+                let is_too_long = message.is_long && by == Portion::Whole;
+                return if is_too_long {
+                    Err(self.fail(ProtocolError::MessageTooBig))
+                } else {
+                    Ok(true)
+                };
+            }
+            self.advance_stages(Portion::Claimed, rx)?;
+            let Some(Ready::Piece { len, last }) = self.ready else { return Ok(false) };
+            self.drop_piece(len, last, rx);
+        }
+        Ok(true)
+    }
+
     /// Takes a control frame, or the header of a data frame.
-    fn take_header(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
+    fn take_header(&mut self, by: Portion, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
         let check = |start: &FirstTwo| self.check_first_two(start);
         let Some((header, len)) = FrameHeader::decode_where(rx.unparsed(), check)? else {
             return Ok(false);
@@ -48,7 +74,7 @@ impl Incoming {
         if header.opcode.is_control() {
             return self.take_control(&header, len, rx);
         }
-        self.open_or_continue(&header)?;
+        self.open_or_continue(by, &header)?;
         rx.skip(len);
         self.stage = Stage::Payload;
         Ok(true)
@@ -75,8 +101,7 @@ impl Incoming {
     }
 
     /// Counts a data frame against the limits.
-    fn open_or_continue(&mut self, header: &FrameHeader) -> Result<(), ProtocolError> {
-        let limits = &self.config.limits;
+    fn open_or_continue(&mut self, by: Portion, header: &FrameHeader) -> Result<(), ProtocolError> {
         let frame = Frame {
             fin: header.fin,
             mask: header.masking_key.map(Mask::new),
@@ -90,6 +115,8 @@ impl Incoming {
             _ => self.message.put(Message {
                 is_text: header.opcode == Opcode::Text,
                 is_compressed: header.reserved == RSV1,
+                is_claimed: false,
+                is_long: false,
                 frame,
                 fragments: 0,
                 announced: 0,
@@ -100,16 +127,14 @@ impl Incoming {
         message.frame = frame;
         message.announced = message.announced.saturating_add(header.payload_len);
         message.fragments = message.fragments.saturating_add(1);
-        // What cannot be compressed becomes a little larger by it, zlib's own bound is an eighth; and
-        // each fragment may end with an empty block.
-        let with_slack = |limit: u64, frames: u32| match message.is_compressed {
-            true => limit.saturating_add(limit / 8).saturating_add(64 * u64::from(frames)),
-            false => limit,
-        };
-        if header.payload_len > with_slack(limits.frame, 1) {
+        let limits = &self.config.limits;
+        if let Some(limit) = by.limit(limits) {
+            return message.check_in_pieces(limit, limits);
+        }
+        if header.payload_len > message.with_slack(limits.frame, 1) {
             return Err(ProtocolError::FrameTooBig);
         }
-        if message.announced > with_slack(limits.message, message.fragments) {
+        if message.is_larger_than(limits.message) {
             return Err(ProtocolError::MessageTooBig);
         }
         if message.fragments > limits.fragments.max(1) {
@@ -182,7 +207,7 @@ impl Incoming {
                 }
                 None
             }
-            Portion::Pieces => self.piece(last, rx)?,
+            _ => self.piece(last, rx)?,
         };
         Ok(is_whole || self.ready.is_some())
     }

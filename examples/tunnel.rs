@@ -1,0 +1,154 @@
+//! TCP through a WebSocket.
+//!
+//! * `tunnel server --to ADDR [--listen ADDR]`: WebSockets come in, TCP goes out.
+//! * `tunnel client --to URI [--listen ADDR]`: TCP comes in, WebSockets go out.
+//! * `tunnel try [--mib N]`: sends 1 GiB, or so much, through both of them to an echo and back, and
+//!   tells how long that took and the most memory it needed.
+//!
+//! Says `listening on ADDR` when it is ready. A WebSocket cannot end one direction alone: when one
+//! end of a connection stops sending, the other gets all that was sent, but may answer no more.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use sotong::Config;
+use sotong::handshake::server::Response;
+use sotong::tokio::{Upgrade, WebSocket, connect};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{copy, copy_bidirectional_with_sizes, sink};
+use tokio::net::{TcpListener, TcpStream};
+
+type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+
+const USAGE: &str = "usage: tunnel server --to ADDR [--listen ADDR]
+       tunnel client --to URI [--listen ADDR]
+       tunnel try [--mib N]";
+
+/// What is read at a time, in bytes.
+const READ: usize = 64 * 1024;
+
+#[derive(Clone)]
+enum To {
+    Server(String),
+    Client(String),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let option = |name| {
+        let at = args.iter().position(|arg| arg == name)?;
+        args.get(at + 1).cloned()
+    };
+    let to = match (args.first().map(String::as_str), option("--to")) {
+        (Some("server"), Some(to)) => To::Server(to),
+        (Some("client"), Some(to)) => To::Client(to),
+        (Some("try"), None) => {
+            return attempt(option("--mib").map_or(Ok(1024), |n| n.parse())?).await;
+        }
+        _ => return Err(USAGE.into()),
+    };
+    let listener = TcpListener::bind(option("--listen").unwrap_or("127.0.0.1:9002".into())).await?;
+    println!("listening on {}", listener.local_addr()?);
+    std::io::stdout().flush()?;
+    serve(listener, to).await
+}
+
+async fn serve(listener: TcpListener, to: To) -> Result<()> {
+    loop {
+        let (tcp, peer) = listener.accept().await?;
+        let to = to.clone();
+        tokio::spawn(async move {
+            if let Err(error) = pass_on(tcp, to).await {
+                eprintln!("{peer}: {error}");
+            }
+        });
+    }
+}
+
+async fn pass_on(tcp: TcpStream, to: To) -> Result<()> {
+    tcp.set_nodelay(true)?;
+    match to {
+        To::Server(address) => {
+            let upgrade = Upgrade::receive(tcp, Config::default()).await?;
+            match TcpStream::connect(address).await {
+                Ok(tcp) => {
+                    tcp.set_nodelay(true)?;
+                    join(upgrade.accept(&Response::default()).await?, tcp).await
+                }
+                Err(error) => {
+                    upgrade.reject(502, &[], b"nobody answers there\n").await?;
+                    Err(error.into())
+                }
+            }
+        }
+        To::Client(uri) => {
+            let (ws, _response) = connect(&uri[..]).await?;
+            join(ws, tcp).await
+        }
+    }
+}
+
+/// Copies both ways until both have ended. Each waits when the other one does not take more.
+async fn join<S>(ws: WebSocket<S>, mut tcp: TcpStream) -> Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut ws = ws.into_byte_stream();
+    copy_bidirectional_with_sizes(&mut ws, &mut tcp, READ, READ).await?;
+    Ok(())
+}
+
+/// Near end ─► tunnel ═► tunnel ─► echo, and back.
+async fn attempt(mib: u64) -> Result<()> {
+    let echo = TcpListener::bind("127.0.0.1:0").await?;
+    let server = TcpListener::bind("127.0.0.1:0").await?;
+    let client = TcpListener::bind("127.0.0.1:0").await?;
+    let near = client.local_addr()?;
+    let to_echo = To::Server(echo.local_addr()?.to_string());
+    let to_server = To::Client(format!("ws://{}/", server.local_addr()?));
+    tokio::spawn(serve(server, to_echo));
+    tokio::spawn(serve(client, to_server));
+    tokio::spawn(async move {
+        let (mut read, mut write) = echo.accept().await?.0.into_split();
+        copy(&mut read, &mut write).await
+    });
+
+    let (mut read, mut write) = TcpStream::connect(near).await?.into_split();
+    let (start, before) = (Instant::now(), most_memory());
+    let len = mib << 20;
+    let sending = tokio::spawn(async move {
+        let bytes = vec![0x5a; READ];
+        for _ in 0..len / READ as u64 {
+            write.write_all(&bytes).await?;
+        }
+        Ok::<_, std::io::Error>(write) // not dropped: that would end both directions
+    });
+    let received = copy(&mut (&mut read).take(len), &mut sink()).await?;
+    sending.await??.shutdown().await?;
+    assert_eq!((received, read.read(&mut [0]).await?), (len, 0), "all came back, then the end");
+
+    println!("{mib} MiB there and back in {:.1} s", start.elapsed().as_secs_f64());
+    if let (Some(before), Some(after)) = (before, most_memory()) {
+        println!("{after} KiB of memory at most, {} KiB more than at the start", after - before);
+    }
+    Ok(())
+}
+
+/// The most memory this process has had, in KiB, where the system tells.
+fn most_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}

@@ -1,0 +1,129 @@
+//! Values in and out, one call each.
+
+use std::future::poll_fn;
+
+use ::tokio::io::{AsyncRead, AsyncWrite};
+use serde::{Deserialize, Serialize};
+
+use super::ends::Receives;
+use super::reader::WHOLE;
+use super::{Receiver, Sender, WebSocket};
+use crate::adapter::Result;
+use crate::json::to_text;
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    /// The next message as the value that it tells as JSON; `None` once the connection is closed
+    /// cleanly. The value may borrow from the message.
+    ///
+    /// Text and binary messages are taken alike. Control frames are passed over, pings are
+    /// answered; [`recv`](Self::recv) with [`Event::json`](crate::Event::json) tells of them too.
+    ///
+    /// ```
+    /// # use sotong::{Config, Result};
+    /// # use sotong::tokio::{accept, connect_over};
+    /// # use sotong::handshake::client::Request;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let (a, b) = tokio::io::duplex(1024);
+    /// # let request = Request { host: "example.com", ..Request::default() };
+    /// # let (client, server) = tokio::join!(connect_over(a, &request, Config::default()), accept(b, Config::default()));
+    /// # let (mut client, mut server) = (client?.0, server?);
+    /// client.send_json(&("move", [3, 4])).await?;
+    /// let (action, to): (String, [i32; 2]) = server.recv_json().await?.expect("nobody has
+    /// closed"); assert_eq!((&action[..], to), ("move", [3, 4]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Json`](crate::Error::Json) if the message is no JSON or not such a value: it is
+    /// gone, and the next one can be received. Else as of [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped; call it again.
+    pub async fn recv_json<'v, T: Deserialize<'v>>(&'v mut self) -> Result<Option<T>> {
+        recv(self).await
+    }
+
+    /// Sends a value as JSON in a text message, and waits until the stream has taken it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Json`](crate::Error::Json) if it cannot be told as JSON, and nothing was queued.
+    /// Else as of [`send_text`](Self::send_text).
+    ///
+    /// # Cancel safety
+    ///
+    /// The message is queued whole or not at all; if it is, a later call writes it.
+    pub async fn send_json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        self.send_text(&to_text(value)?).await
+    }
+
+    /// Queues a value as JSON in a text message, as [`feed_text`](Self::feed_text).
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_json`](Self::send_json).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`send_json`](Self::send_json).
+    pub async fn feed_json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        self.feed_text(&to_text(value)?).await
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
+    /// As [`WebSocket::recv_json`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancel safety
+    ///
+    /// As there.
+    pub async fn recv_json<'v, T: Deserialize<'v>>(&'v mut self) -> Result<Option<T>> {
+        recv(self).await
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
+    /// As [`WebSocket::send_json`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancel safety
+    ///
+    /// As there.
+    pub async fn send_json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        self.send_text(&to_text(value)?).await
+    }
+
+    /// As [`WebSocket::feed_json`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancel safety
+    ///
+    /// As there.
+    pub async fn feed_json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        self.feed_text(&to_text(value)?).await
+    }
+}
+
+async fn recv<'v, W: Receives, T: Deserialize<'v>>(ws: &'v mut W) -> Result<Option<T>> {
+    let (reader, link) = ws.parts();
+    while !poll_fn(|cx| reader.poll_data::<_, WHOLE>(link, cx)).await? {
+        match reader.incoming.lend(reader.rx.get()) {
+            Ok(Some(_close)) => {} // there is nothing behind it but the end
+            _ => return Ok(None),
+        }
+    }
+    reader.lend(link).await?.map(|message| message.json()).transpose()
+}
