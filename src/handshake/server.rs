@@ -43,7 +43,9 @@ use super::{
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::config::Config;
 use crate::connection::{Agreed, Connection};
+use crate::error::TimedOut;
 use crate::origin::Origins;
+use crate::trace;
 
 /// Waits for a request.
 #[derive(Debug)]
@@ -259,6 +261,7 @@ impl Request {
         }
         let answer = config.deflate.and_then(|deflate| deflate.answer(self.extensions()));
         let (deflate, value) = answer.unzip();
+        trace::accepted(response.subprotocol, deflate.is_some());
         Ok((Agreed { deflate }, value))
     }
 
@@ -280,6 +283,7 @@ impl Request {
         if !(200..=599).contains(&status) {
             return Err(HandshakeError::ForbiddenStatus);
         }
+        trace::rejected(status);
         push_status(status, tx);
         push_headers(headers, tx);
         match status {
@@ -316,6 +320,7 @@ pub struct Response<'a> {
 /// [`Connection::refused`] knows how to end the stream after it.
 pub fn refuse(error: HandshakeError, tx: &mut SendBuffer) {
     let Some(status) = error.status() else { return };
+    trace::refused(&error, error.section(), status);
     push_status(status, tx);
     let connection = match status {
         405 => {
@@ -337,6 +342,7 @@ pub fn refuse(error: HandshakeError, tx: &mut SendBuffer) {
 
 /// Queues the answer to a request that took too long: 408.
 pub fn refuse_late(tx: &mut SendBuffer) {
+    trace::refused(&TimedOut::Handshake, None, 408);
     push_status(408, tx);
     push_body("close", b"", tx);
 }
