@@ -66,6 +66,8 @@ pub use tls::TlsStream;
 use writer::Writer;
 
 /// A WebSocket connection over a stream.
+///
+/// For an example see the [module](crate::blocking).
 #[derive(Debug)]
 pub struct WebSocket<S> {
     reader: Reader,
@@ -299,6 +301,8 @@ impl<S: Stream> WebSocket<S> {
 }
 
 /// Answers an event that is still borrowed; see [`WebSocket::recv_reply`].
+///
+/// For an example see the [module](crate::blocking).
 #[derive(Debug)]
 pub struct Responder<'w, S> {
     writer: &'w mut Writer<S>,

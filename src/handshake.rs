@@ -1,6 +1,6 @@
 //! The opening handshake (RFC 6455, section 4): HTTP heads in and out, without I/O.
 //!
-//! A server reads a [`server::Request`], decides at leisure, then accepts or rejects it. A client
+//! Both modules have an example. A server reads a [`server::Request`], decides at leisure, then accepts or rejects it. A client
 //! starts a [`client::Handshake`] and gets an open connection or the server's refusal. Client and
 //! server share nothing but this page.
 
@@ -27,6 +27,13 @@ pub use head::Headers;
 /// Why an opening handshake fails.
 ///
 /// Where a client is at fault [`status`](Self::status) gives a server's answer for it.
+///
+/// ```
+/// use sotong::handshake::HandshakeError;
+///
+/// assert_eq!(HandshakeError::OriginNotAllowed.status(), Some(403));
+/// assert_eq!(HandshakeError::BadAccept.status(), None); // that was a server
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HandshakeError {

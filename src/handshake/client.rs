@@ -41,6 +41,8 @@ use crate::config::Config;
 use crate::connection::{Connection, MaskingKeys};
 
 /// What a client asks for.
+///
+/// For an example see the [module](self).
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// The server's name, with the port if it is not the default one: `example.com:8080`.
@@ -98,6 +100,8 @@ impl Request<'_> {
 }
 
 /// How an opening handshake ended.
+///
+/// For an example see the [module](self).
 #[derive(Debug)]
 pub enum Outcome {
     /// The connection is open. Bytes that came behind the head are in the receive buffer.
@@ -108,6 +112,8 @@ pub enum Outcome {
 }
 
 /// A server's answer.
+///
+/// For an example see the [module](self).
 #[derive(Clone, Debug)]
 pub struct Response {
     pub(super) status: u16,
@@ -139,6 +145,8 @@ impl Response {
 }
 
 /// A handshake under way.
+///
+/// For an example see the [module](self).
 #[derive(Debug)]
 pub struct Handshake {
     asked: Asked,

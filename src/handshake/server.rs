@@ -46,6 +46,8 @@ use crate::connection::{Agreed, Connection};
 use crate::origin::Origins;
 
 /// Waits for a request.
+///
+/// For an example see the [module](self).
 #[derive(Debug)]
 pub struct Handshake {
     search: HeadSearch,
@@ -77,6 +79,8 @@ impl Handshake {
 }
 
 /// An HTTP request that has not been answered.
+///
+/// For an example see the [module](self).
 #[derive(Clone, Debug)]
 pub struct Request {
     headers: Headers,
@@ -302,6 +306,8 @@ impl Request {
 }
 
 /// What a server adds to its acceptance.
+///
+/// For an example see the [module](self).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Response<'a> {
     /// The subprotocol it chose, one of [`Request::subprotocols`].
@@ -314,6 +320,15 @@ pub struct Response<'a> {
 ///
 /// Its size depends on the rule alone, and it repeats nothing of the request.
 /// [`Connection::refused`] knows how to end the stream after it.
+///
+/// ```
+/// use sotong::SendBuffer;
+/// use sotong::handshake::{HandshakeError, server};
+///
+/// let mut tx = SendBuffer::new();
+/// server::refuse(HandshakeError::HeadTooLarge, &mut tx);
+/// assert!(tx.transmit().slices()[0].starts_with(b"HTTP/1.1 431 "));
+/// ```
 pub fn refuse(error: HandshakeError, tx: &mut SendBuffer) {
     let Some(status) = error.status() else { return };
     push_status(status, tx);
@@ -335,7 +350,7 @@ pub fn refuse(error: HandshakeError, tx: &mut SendBuffer) {
     push_body(connection, body.as_bytes(), tx);
 }
 
-/// Queues the answer to a request that took too long: 408.
+/// Queues the answer to a request that took too long: 408. For an example see [`refuse`].
 pub fn refuse_late(tx: &mut SendBuffer) {
     push_status(408, tx);
     push_body("close", b"", tx);
