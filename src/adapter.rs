@@ -61,7 +61,8 @@ pub enum Error {
     Uri(InvalidUri),
 }
 
-/// A result with the adapters' [`Error`]; for examples see [the guide](crate#a-server-in-ten-lines).
+/// A result with the adapters' [`Error`]; for an example see
+/// [the guide](crate#a-server-in-ten-lines).
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
@@ -91,11 +92,24 @@ impl Error {
         }
     }
 
-    /// The close code that tells this error: the one that was sent, or 1006 for an abrupt end.
+    /// The close code that tells this error: the one that was sent, or 1006 for an end without a Close
+    /// frame of the peer.
     pub fn close_code(&self) -> Option<CloseCode> {
         match self {
             Self::Protocol(error) => Some(error.close_code()),
+            Self::TimedOut(error) => error.close_code(),
             _ if self.is_abrupt_close() => Some(CloseCode::ABNORMAL),
+            _ => None,
+        }
+    }
+
+    /// The section that has the rule that was broken, as `RFC 6455, section 5.2`, if it is one of the
+    /// protocol.
+    pub fn section(&self) -> Option<&'static str> {
+        match self {
+            Self::Protocol(error) => Some(error.section()),
+            Self::Send(error) => error.section(),
+            Self::Handshake(error) => error.section(),
             _ => None,
         }
     }
@@ -182,6 +196,19 @@ impl From<HandshakeError> for Error {
 impl From<TimedOut> for Error {
     fn from(error: TimedOut) -> Self {
         Self::TimedOut(error)
+    }
+}
+
+/// What is told of an error to whoever listens: what others write into an error of the stream, as
+/// names in certificates, is not.
+pub(crate) struct Told<'e>(pub(crate) &'e Error);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Error::Io(error) => error.kind().fmt(f),
+            error => error.fmt(f),
+        }
     }
 }
 

@@ -40,6 +40,7 @@ mod message_reader;
 mod message_writer;
 mod reader;
 mod split;
+mod statistics;
 mod stream;
 #[cfg(feature = "rustls")]
 mod tls;
@@ -262,13 +263,15 @@ impl<S: Stream> WebSocket<S> {
         self.writer.flush(true).map(|_| ())
     }
 
-    /// Sends a ping with at most 125 bytes; its pong comes as an event.
+    /// Sends a ping with at most 125 bytes; its pong comes as an event, and tells the
+    /// [round-trip time](crate::Sent::round_trip) if each ping has another payload.
     ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
     pub fn ping(&mut self, payload: &[u8]) -> Result<()> {
-        self.writer.encode(true, |outgoing, tx| outgoing.ping(payload, tx))
+        let clock = self.writer.clock;
+        self.writer.encode(true, |outgoing, tx| outgoing.ping_at(clock.now(), payload, tx))
     }
 
     /// Sends a Close frame. What is still under way can be received, until `None` comes.

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::error::{ProtocolError, SendError};
+use crate::error::{ProtocolError, SendError, TimedOut};
 use crate::utf8;
 
 /// Why a connection is closed: the number in a Close frame (section 7.4).
@@ -145,6 +145,17 @@ impl ProtocolError {
             | Self::LengthTooLarge
             | Self::CloseTruncated
             | Self::CloseCodeForbidden => CloseCode::PROTOCOL_ERROR,
+        }
+    }
+}
+
+impl TimedOut {
+    /// The code under which such an end is counted: [`CloseCode::ABNORMAL`], which is never sent, since
+    /// no Close frame of the peer came (section 7.1.5); `None` before there was a connection.
+    pub const fn close_code(self) -> Option<CloseCode> {
+        match self {
+            Self::Handshake => None,
+            Self::Pong | Self::Close | Self::Send => Some(CloseCode::ABNORMAL),
         }
     }
 }

@@ -50,7 +50,8 @@ impl From<&Config> for Arc<Config> {
 /// | [`head_lines`](Self::head_lines) | 100 | 431; a client gives up |
 /// | [`refusal_body`](Self::refusal_body) | 16 KiB | the rest of the body is not read |
 ///
-/// For an example see [`Config`]; what to change for which use is in [the guide](crate#limits-and-timeouts).
+/// For an example see [`Config`]; what to change for which use is in
+/// [the guide](crate#limits-and-timeouts).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

@@ -11,11 +11,13 @@ mod incoming;
 mod outgoing;
 mod prepared;
 mod reply;
+mod statistics;
 
 pub use event::{Chunk, Event, Payload};
 pub use incoming::Incoming;
 pub use outgoing::Outgoing;
 pub use prepared::Prepared;
+pub use statistics::{Received, Sent, Statistics};
 
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -41,6 +43,16 @@ pub enum Role {
     Client,
     /// The end that accepted it.
     Server,
+}
+
+impl Role {
+    /// The word for it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
 }
 
 /// Where a client's masking keys come from: a fresh one at every call, that nobody can predict,
@@ -428,6 +440,24 @@ impl Connection {
         self.outgoing.ping(payload, tx)
     }
 
+    /// As [`ping`](Self::ping), and its pong tells the round-trip time ([`Sent::round_trip`]): from
+    /// `now`, as a time since the epoch of [`poll_timeout`](Self::poll_timeout), to the first call of
+    /// that after the pong.
+    ///
+    /// Only the latest ping is waited for. Give each another payload.
+    ///
+    /// # Errors
+    ///
+    /// As of [`ping`](Self::ping).
+    pub fn ping_at<'t>(
+        &mut self,
+        now: Duration,
+        payload: &[u8],
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'static>, SendError> {
+        self.outgoing.ping_at(now, payload, tx)
+    }
+
     /// Sends a pong that nobody asked for (section 5.5.3). Pings are answered without it.
     ///
     /// # Errors
@@ -496,6 +526,21 @@ impl Connection {
         tx: &SendBuffer,
     ) -> Result<(), TimedOut> {
         self.outgoing.handle_timeout(now, traffic(rx, tx))
+    }
+
+    /// What it has done so far. The buffers are the ones that it was used with.
+    pub fn statistics(&self, rx: &ReceiveBuffer, tx: &SendBuffer) -> Statistics {
+        Statistics { received: self.incoming.statistics(rx), sent: self.outgoing.statistics(tx) }
+    }
+
+    /// The bytes of memory that it has at the moment: itself, what it holds on the heap, and its
+    /// configuration if no other connection shares that. For the buffers, which are the caller's, see
+    /// [`ReceiveBuffer::held`] and [`SendBuffer::held`].
+    ///
+    /// What compression needs is known to the library that does it; the number here is what it is
+    /// found to take, within a tenth.
+    pub fn memory_used(&self) -> usize {
+        self.incoming.memory_used() + self.outgoing.memory_used()
     }
 
     /// Gives memory back that is not needed until more comes, as while a connection is idle; see

@@ -74,39 +74,59 @@ pub enum ProtocolError {
     UnexpectedEof,
 }
 
+impl ProtocolError {
+    /// The section that has the rule, as `RFC 6455, section 5.2`.
+    pub const fn section(self) -> &'static str {
+        match self {
+            Self::NotMasked | Self::Masked => "RFC 6455, section 5.1",
+            Self::ReservedBits
+            | Self::ReservedOpcode
+            | Self::LengthNotMinimal
+            | Self::LengthTooLarge => "RFC 6455, section 5.2",
+            Self::NothingToContinue | Self::MessageUnfinished => "RFC 6455, section 5.4",
+            Self::ControlFragmented | Self::ControlTooLong => "RFC 6455, section 5.5",
+            Self::CloseTruncated => "RFC 6455, section 5.5.1",
+            Self::UnexpectedEof => "RFC 6455, section 7.1.5",
+            Self::CloseCodeForbidden => "RFC 6455, section 7.4",
+            Self::UnexpectedText => "RFC 6455, section 7.4.1",
+            Self::TextNotUtf8 | Self::ReasonNotUtf8 => "RFC 6455, section 8.1",
+            Self::FrameTooBig
+            | Self::MessageTooBig
+            | Self::TooManyFragments
+            | Self::InflatesTooMuch => "RFC 6455, section 10.4",
+            Self::DeflateUnfinished => "RFC 7692, section 7.2.1",
+            Self::NotDeflate => "RFC 7692, section 7.2.2",
+        }
+    }
+}
+
 impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (what, section) = match self {
-            Self::ReservedBits => ("the peer set a reserved bit that no extension defines", "5.2"),
-            Self::ReservedOpcode => ("the peer sent a frame with a reserved opcode", "5.2"),
-            Self::NotMasked => ("the client sent a frame that is not masked", "5.1"),
-            Self::Masked => ("the server sent a masked frame", "5.1"),
-            Self::ControlFragmented => ("the peer fragmented a control frame", "5.5"),
-            Self::ControlTooLong => ("the peer sent a control frame of over 125 bytes", "5.5"),
-            Self::NothingToContinue => ("the peer continued a message that is not open", "5.4"),
-            Self::MessageUnfinished => ("the peer started a message within a message", "5.4"),
-            Self::LengthNotMinimal => ("the peer sent a length not in its shortest form", "5.2"),
-            Self::LengthTooLarge => ("the peer sent a length of 2^63 or more", "5.2"),
-            Self::FrameTooBig => ("the peer sent a frame larger than allowed", "10.4"),
-            Self::MessageTooBig => ("the peer sent a message larger than allowed", "10.4"),
-            Self::TooManyFragments => ("the peer sent a message in too many fragments", "10.4"),
-            Self::InflatesTooMuch => ("the peer sent a message that inflates too much", "10.4"),
-            Self::NotDeflate => ("the peer sent a message that cannot be inflated", "7.2.2"),
-            Self::DeflateUnfinished => {
-                ("the peer sent a message that ends within a block", "7.2.1")
-            }
-            Self::TextNotUtf8 => ("the peer sent text that is not UTF-8", "8.1"),
-            Self::UnexpectedText => ("the peer sent text into a stream of bytes", "7.4.1"),
-            Self::CloseTruncated => ("the peer sent a Close frame with half a code", "5.5.1"),
-            Self::CloseCodeForbidden => ("the peer sent a close code not for the wire", "7.4"),
-            Self::ReasonNotUtf8 => ("the peer sent a close reason that is not UTF-8", "8.1"),
-            Self::UnexpectedEof => ("the stream ended without a closing handshake", "7.1.5"),
+        let what = match self {
+            Self::ReservedBits => "the peer set a reserved bit that no extension defines",
+            Self::ReservedOpcode => "the peer sent a frame with a reserved opcode",
+            Self::NotMasked => "the client sent a frame that is not masked",
+            Self::Masked => "the server sent a masked frame",
+            Self::ControlFragmented => "the peer fragmented a control frame",
+            Self::ControlTooLong => "the peer sent a control frame of over 125 bytes",
+            Self::NothingToContinue => "the peer continued a message that is not open",
+            Self::MessageUnfinished => "the peer started a message within a message",
+            Self::LengthNotMinimal => "the peer sent a length not in its shortest form",
+            Self::LengthTooLarge => "the peer sent a length of 2^63 or more",
+            Self::FrameTooBig => "the peer sent a frame larger than allowed",
+            Self::MessageTooBig => "the peer sent a message larger than allowed",
+            Self::TooManyFragments => "the peer sent a message in too many fragments",
+            Self::InflatesTooMuch => "the peer sent a message that inflates too much",
+            Self::NotDeflate => "the peer sent a message that cannot be inflated",
+            Self::DeflateUnfinished => "the peer sent a message that ends within a block",
+            Self::TextNotUtf8 => "the peer sent text that is not UTF-8",
+            Self::CloseTruncated => "the peer sent a Close frame with half a code",
+            Self::CloseCodeForbidden => "the peer sent a close code not for the wire",
+            Self::ReasonNotUtf8 => "the peer sent a close reason that is not UTF-8",
+            Self::UnexpectedText => "the peer sent text into a stream of bytes",
+            Self::UnexpectedEof => "the stream ended without a closing handshake",
         };
-        let rfc = match self {
-            Self::NotDeflate | Self::DeflateUnfinished => 7692,
-            _ => 6455,
-        };
-        write!(f, "{what} (RFC {rfc}, section {section})")
+        write!(f, "{what} ({})", self.section())
     }
 }
 
@@ -141,19 +161,40 @@ pub enum SendError {
     NoMaskingKey,
 }
 
+impl SendError {
+    /// The section that has the rule, as `RFC 6455, section 5.4`; `None` for a limit of ours.
+    pub const fn section(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Closing => "RFC 6455, section 5.5.1",
+            Self::MessageUnfinished => "RFC 6455, section 5.4",
+            Self::ControlTooLong => "RFC 6455, section 5.5",
+            Self::CloseCodeForbidden => "RFC 6455, section 7.4",
+            Self::NoMaskingKey => "RFC 6455, section 10.3",
+            Self::QueueFull => return None,
+        })
+    }
+}
+
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Closing => "the connection is closing (RFC 6455, section 5.5.1)",
-            Self::MessageUnfinished => "a fragmented message is open (RFC 6455, section 5.4)",
-            Self::ControlTooLong => {
-                "more than 125 bytes for a control frame (RFC 6455, section 5.5)"
-            }
-            Self::CloseCodeForbidden => "a close code not for the wire (RFC 6455, section 7.4)",
+            Self::Closing => "the connection is closing",
+            Self::MessageUnfinished => "a fragmented message is open",
+            Self::ControlTooLong => "more than 125 bytes for a control frame",
+            Self::CloseCodeForbidden => "a close code not for the wire",
             Self::QueueFull => "the send queue is full",
-            Self::NoMaskingKey => "no randomness for a masking key (RFC 6455, section 10.3)",
-        })
+            Self::NoMaskingKey => "no randomness for a masking key",
+        })?;
+        write_section(self.section(), f)
     }
+}
+
+/// Ends what an error says with where its rule stands.
+pub(crate) fn write_section(
+    section: Option<&'static str>,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    section.map_or(Ok(()), |section| write!(f, " ({section})"))
 }
 
 impl core::error::Error for SendError {}
@@ -168,7 +209,8 @@ impl core::error::Error for SendError {}
 /// let (rx, mut tx) = (ReceiveBuffer::with_capacity(512), SendBuffer::new());
 /// let mut now = Duration::ZERO;
 /// let outcome = loop {
-///     now = conn.poll_timeout(now, &rx, &tx).expect("there is always a next one"); // nothing happens before
+///     // Nothing happens before the next deadline.
+///     now = conn.poll_timeout(now, &rx, &tx).expect("there is always one");
 ///     if let Err(error) = conn.handle_timeout(now, &rx, &tx) {
 ///         break error;
 ///     }

@@ -16,7 +16,8 @@ use alloc::string::String;
 /// use sotong::{Config, ReceiveBuffer};
 ///
 /// let mut rx = ReceiveBuffer::with_capacity(512);
-/// rx.extend(b"GET / HTTP/1.1\r\nSec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=12\r\n\r\n");
+/// rx.extend(b"GET / HTTP/1.1\r\nSec-WebSocket-Extensions: ");
+/// rx.extend(b"permessage-deflate; server_max_window_bits=12\r\n\r\n");
 /// let request = Handshake::new(&Config::default()).receive(&mut rx)?.expect("it is complete");
 /// let offer = request.extensions().next().expect("there is one");
 /// assert_eq!(offer.name, "permessage-deflate");

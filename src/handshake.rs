@@ -1,8 +1,8 @@
 //! The opening handshake (RFC 6455, section 4): HTTP heads in and out, without I/O.
 //!
-//! Both modules have an example. A server reads a [`server::Request`], decides at leisure, then accepts or rejects it. A client
+//! A server reads a [`server::Request`], decides at leisure, then accepts or rejects it. A client
 //! starts a [`client::Handshake`] and gets an open connection or the server's refusal. Client and
-//! server share nothing but this page.
+//! server share nothing but this page; for examples see [`server`] and [`client`].
 
 pub mod client;
 pub(crate) mod head;
@@ -18,6 +18,7 @@ pub(crate) use base64::engine::general_purpose::STANDARD as BASE64;
 use sha1::{Digest, Sha1};
 
 use crate::buffer::SendBuffer;
+use crate::error::write_section;
 use crate::extension::TOKEN;
 use crate::origin::{is_name, split_host};
 
@@ -142,6 +143,43 @@ impl HandshakeError {
         })
     }
 
+    /// The section that has the rule, as `RFC 6455, section 4.4`; `None` for a limit of ours, for what
+    /// we wanted to send, and where the stream ended.
+    pub const fn section(self) -> Option<&'static str> {
+        Some(match self {
+            Self::BadSubprotocols
+            | Self::BadAccept
+            | Self::SubprotocolNotOffered
+            | Self::ExtensionNotOffered => "RFC 6455, section 4.1",
+            Self::BadTarget
+            | Self::MethodNotGet
+            | Self::NotHttp11
+            | Self::BadHost
+            | Self::NoUpgrade
+            | Self::NoConnectionUpgrade
+            | Self::BadKey => "RFC 6455, section 4.2.1",
+            Self::UnsupportedVersion => "RFC 6455, section 4.4",
+            Self::BadExtensions => "RFC 6455, section 9.1",
+            Self::OriginNotAllowed => "RFC 6455, section 10.2",
+            Self::RepeatedVersion => "RFC 6455, section 11.3.5",
+            Self::BadDeflate => "RFC 7692, section 7.1",
+            Self::MethodNotConnect | Self::NotHttp2 => "RFC 8441, section 4",
+            Self::NoProtocol => "RFC 8441, section 5",
+            Self::UnexpectedBody => "RFC 9110, section 7.8",
+            Self::Malformed => "RFC 9112",
+            Self::HeadTooLarge
+            | Self::TooManyLines
+            | Self::TargetTooLong
+            | Self::UnexpectedEof
+            | Self::ForbiddenHost
+            | Self::ForbiddenTarget
+            | Self::ForbiddenSubprotocol
+            | Self::ForbiddenHeader
+            | Self::ReservedHeader
+            | Self::ForbiddenStatus => return None,
+        })
+    }
+
     /// Whether the peer is at fault, and not what we wanted to send or the stream.
     pub const fn is_peer_fault(self) -> bool {
         !matches!(
@@ -160,32 +198,30 @@ impl HandshakeError {
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Malformed => "not a head of HTTP/1.1 (RFC 9112)",
+            Self::Malformed => "not a head of HTTP/1.1",
             Self::HeadTooLarge => "the HTTP head is larger than allowed",
             Self::TooManyLines => "the HTTP head has more lines than allowed",
             Self::TargetTooLong => "the request target is longer than allowed",
-            Self::BadTarget => "the request target names no resource (RFC 6455, section 4.2.1)",
-            Self::MethodNotGet => "the method is not GET (RFC 6455, section 4.2.1)",
-            Self::NotHttp11 => "the version is not HTTP/1.1 (RFC 6455, section 4.2.1)",
-            Self::MethodNotConnect => "the method is not CONNECT (RFC 8441, section 4)",
-            Self::NoProtocol => "the protocol is not websocket (RFC 8441, section 5)",
-            Self::NotHttp2 => "an answer to CONNECT that is not HTTP/2 (RFC 8441, section 4)",
-            Self::BadHost => "Host is missing, repeated or invalid (RFC 6455, section 4.2.1)",
-            Self::NoUpgrade => "Upgrade does not name websocket (RFC 6455, section 4.2.1)",
-            Self::NoConnectionUpgrade => {
-                "Connection does not name Upgrade (RFC 6455, section 4.2.1)"
-            }
-            Self::UnsupportedVersion => "Sec-WebSocket-Version is not 13 (RFC 6455, section 4.4)",
-            Self::RepeatedVersion => "Sec-WebSocket-Version is repeated (RFC 6455, section 11.3.5)",
-            Self::BadKey => "Sec-WebSocket-Key is not 16 bytes in base64 (RFC 6455, section 4.2.1)",
-            Self::UnexpectedBody => "a body where the protocol changes (RFC 9110, section 7.8)",
-            Self::BadSubprotocols => "Sec-WebSocket-Protocol is malformed (RFC 6455, section 4.1)",
-            Self::BadExtensions => "Sec-WebSocket-Extensions is malformed (RFC 6455, section 9.1)",
-            Self::OriginNotAllowed => "this Origin may not connect (RFC 6455, section 10.2)",
-            Self::BadAccept => "Sec-WebSocket-Accept does not match (RFC 6455, section 4.1)",
-            Self::SubprotocolNotOffered => "a subprotocol nobody offered (RFC 6455, section 4.1)",
-            Self::ExtensionNotOffered => "an extension nobody offered (RFC 6455, section 4.1)",
-            Self::BadDeflate => "a wrong answer to permessage-deflate (RFC 7692, section 7.1)",
+            Self::BadTarget => "the request target names no resource",
+            Self::MethodNotGet => "the method is not GET",
+            Self::NotHttp11 => "the version is not HTTP/1.1",
+            Self::MethodNotConnect => "the method is not CONNECT",
+            Self::NoProtocol => "the protocol is not websocket",
+            Self::NotHttp2 => "an answer to CONNECT that is not HTTP/2",
+            Self::BadHost => "Host is missing, repeated or invalid",
+            Self::NoUpgrade => "Upgrade does not name websocket",
+            Self::NoConnectionUpgrade => "Connection does not name Upgrade",
+            Self::UnsupportedVersion => "Sec-WebSocket-Version is not 13",
+            Self::RepeatedVersion => "Sec-WebSocket-Version is repeated",
+            Self::BadKey => "Sec-WebSocket-Key is not 16 bytes in base64",
+            Self::UnexpectedBody => "a body where the protocol changes",
+            Self::BadSubprotocols => "Sec-WebSocket-Protocol is malformed",
+            Self::BadExtensions => "Sec-WebSocket-Extensions is malformed",
+            Self::OriginNotAllowed => "this Origin may not connect",
+            Self::BadAccept => "Sec-WebSocket-Accept does not match",
+            Self::SubprotocolNotOffered => "a subprotocol nobody offered",
+            Self::ExtensionNotOffered => "an extension nobody offered",
+            Self::BadDeflate => "a wrong answer to permessage-deflate",
             Self::UnexpectedEof => "the stream ended within the opening handshake",
             Self::ForbiddenHost => "the host to ask is no name or address",
             Self::ForbiddenTarget => "the target to ask for is no path",
@@ -195,7 +231,8 @@ impl fmt::Display for HandshakeError {
             Self::ForbiddenHeader => "a header field to be sent has a forbidden name or value",
             Self::ReservedHeader => "a header field to be sent belongs to the handshake",
             Self::ForbiddenStatus => "the status of a refusal must be from 200 to 599",
-        })
+        })?;
+        write_section(self.section(), f)
     }
 }
 

@@ -14,13 +14,72 @@
 //!
 //! They are split by fault. [`ProtocolError`]: the peer broke a rule, and was told with the right
 //! close code. [`SendError`]: we may not send this now. [`handshake::HandshakeError`]: an opening
-//! handshake that fails. [`TimedOut`]: a deadline. The adapters have one [`Error`] for all of these and the stream's own.
+//! handshake that fails. [`TimedOut`]: a deadline. The adapters have one [`Error`] for all of these
+//! and the stream's own.
 //!
 //! # Messages of any size, and bytes without any
 //!
 //! With either adapter a message can be read as it arrives and written as it comes about
 //! (`recv_reader`, `text_writer`, `binary_writer`), and a connection can carry a plain stream of
 //! bytes (`into_byte_stream`). What is held is a buffer or two, however much goes through.
+//!
+//! # Seeing inside
+//!
+//! [`Connection::statistics`], and that of the adapters' WebSockets and halves, tells how many
+//! messages, bytes and pings went by, how much is queued, and how long a ping last took;
+//! `memory_used` tells what a connection holds. Counting costs a few instructions a message.
+//!
+//! Errors tell a program what they tell people: the section of the RFC that has the rule
+//! ([`ProtocolError::section`]) and the close code or status that answers it
+//! ([`ProtocolError::close_code`], [`HandshakeError::status`](handshake::HandshakeError::status)).
+//!
+//! With the feature `tracing` connections tell what happens to them, in the span in which it
+//! happens:
+//!
+//! | level | events |
+//! |---|---|
+//! | error | no randomness for a masking key |
+//! | warn | the peer broke a rule, or went beyond a limit |
+//! | info | opening handshakes that fail, and dialing that does; draining |
+//! | debug | opening handshakes that succeed, Close frames, ends, deadlines; how far dialing has come |
+//! | trace | pings that keep alive, round-trip times, full queues |
+//!
+//! None comes for a message, and of what a peer sends none tells more than numbers, a subprotocol
+//! that was agreed on, and the host of a redirect.
+//!
+//! ```
+//! # #[cfg(all(feature = "tracing", feature = "test-kit", feature = "std"))] {
+//! # use std::sync::{Arc, Mutex};
+//! # use tracing::{Event, Metadata, Subscriber, span};
+//! # #[derive(Clone, Default)]
+//! # struct Levels(Arc<Mutex<Vec<tracing::Level>>>);
+//! # impl Subscriber for Levels {
+//! #     fn enabled(&self, _: &Metadata<'_>) -> bool { true }
+//! #     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id { span::Id::from_u64(1) }
+//! #     fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+//! #     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+//! #     fn event(&self, event: &Event<'_>) { self.0.lock().unwrap().push(*event.metadata().level()) }
+//! #     fn enter(&self, _: &span::Id) {}
+//! #     fn exit(&self, _: &span::Id) {}
+//! # }
+//! use sotong::Config;
+//! use sotong::test_kit::Pair;
+//! use tracing::Level;
+//!
+//! let levels = Levels::default(); // a subscriber of your choice
+//! tracing::subscriber::with_default(levels.clone(), || {
+//!     let mut pair = Pair::new(&Config::default()); // accepted, opened
+//!     pair.client.wire.extend(b"\x83\x00"); // an opcode that is reserved
+//!     pair.exchange(); // connection failed
+//! });
+//! assert_eq!(levels.0.lock().unwrap()[..3], [Level::DEBUG, Level::DEBUG, Level::WARN]);
+//! # }
+//! ```
+//!
+//! # Testing
+//!
+//! With the feature `test-kit` there are connections in memory and awkward streams for your own
+//! tests, under the core and under both adapters: [`test_kit`] has an example of each.
 //!
 //! # Features
 //!
@@ -34,6 +93,8 @@
 //! | `rustls` | `wss://`, [`blocking::TlsStream`]; with `platform-roots` the platform says whom to trust |
 //! | `socks` | SOCKS 5 proxies |
 //! | `http` | WebSockets of HTTP stacks, as hyper and axum, over HTTP/1.1 and HTTP/2: [`http`] |
+//! | `tracing` | events for `tracing`: see [Seeing inside](#seeing-inside); works without `std` |
+//! | `test-kit` | [`test_kit`]: connections in memory and awkward streams, for tests |
 //!
 //! Without features the core is left: `no_std` with `alloc`.
 
@@ -41,7 +102,13 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(
-    not(all(feature = "tokio", feature = "rustls", feature = "http", feature = "serde_json")),
+    not(all(
+        feature = "tokio",
+        feature = "rustls",
+        feature = "http",
+        feature = "serde_json",
+        feature = "test-kit"
+    )),
     allow(rustdoc::broken_intra_doc_links)
 )]
 
@@ -66,6 +133,11 @@ mod mask;
 mod message;
 mod origin;
 mod timing;
+#[cfg(feature = "tracing")]
+mod trace;
+#[cfg(not(feature = "tracing"))]
+#[path = "trace/absent.rs"]
+mod trace;
 mod utf8;
 
 #[cfg(feature = "std")]
@@ -75,6 +147,8 @@ pub mod dial;
 pub mod handshake;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "test-kit")]
+pub mod test_kit;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
@@ -84,8 +158,8 @@ pub use buffer::{ReceiveBuffer, SendBuffer, Transmit};
 pub use close::{CloseCode, CloseFrame};
 pub use config::{Config, Limits, Timeouts};
 pub use connection::{
-    Agreed, Chunk, Connection, Event, Incoming, MaskingKeys, Outgoing, Payload, Prepared, Role,
-    State, Transport,
+    Agreed, Chunk, Connection, Event, Incoming, MaskingKeys, Outgoing, Payload, Prepared, Received,
+    Role, Sent, State, Statistics, Transport,
 };
 pub use deflate::{Compress, Deflate, DeflateParameters};
 pub use error::{ProtocolError, SendError, TimedOut};

@@ -4,7 +4,7 @@
 //! to wait ([`Timing::poll`]) and when a deadline has passed ([`Timing::handle`]). All that
 //! happened in between is read off counters, so nothing on the way of a message asks for the time.
 
-use core::num::NonZeroU64;
+use core::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use core::time::Duration;
 
 use crate::config::Timeouts;
@@ -12,8 +12,8 @@ use crate::error::TimedOut;
 
 /// What has moved by some moment; all that the deadlines depend on.
 ///
-/// It is what [`Outgoing::poll_timeout`](crate::Outgoing::poll_timeout) wants, where the buffers are elsewhere; for an
-/// example with a whole connection see [`TimedOut`](crate::TimedOut).
+/// It is what [`Outgoing::poll_timeout`](crate::Outgoing::poll_timeout) wants, where the buffers are
+/// elsewhere; for an example with a whole connection see [`TimedOut`](crate::TimedOut).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Traffic {
     /// Bytes that came since the start, as [`ReceiveBuffer::received`](crate::ReceiveBuffer::received)
@@ -37,6 +37,28 @@ pub(crate) struct Timing {
     /// Since when bytes are queued and none goes out.
     stalled: Option<Moment>,
     closing: Option<Moment>,
+    /// The ping whose pong tells the round-trip time: since when it is under way, and which it is.
+    asked: Option<Moment>,
+    asked_for: Option<Token>,
+    /// The last round-trip time in microseconds: an idle connection has no room for more.
+    round_trip: Option<NonZeroU32>,
+}
+
+/// By which the pong of a ping is known, which has "identical "Application data"" (section 5.5.3):
+/// not the data itself, for which an idle connection has no room. One of 65,535 other pongs is
+/// taken for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Token(NonZeroU16);
+
+impl Token {
+    /// The hash of Fowler, Noll and Vo (FNV-1a) in 32 bits, folded.
+    pub(crate) fn of(payload: &[u8]) -> Self {
+        let hash = payload.iter().fold(0x811c_9dc5_u32, |hash, octet| {
+            (hash ^ u32::from(*octet)).wrapping_mul(0x0100_0193)
+        });
+        let folded = (hash >> 16) as u16 ^ hash as u16;
+        Self(NonZeroU16::new(folded).unwrap_or(NonZeroU16::MIN))
+    }
 }
 
 /// A time since the epoch: nanoseconds and one, so that there is room for none. Many connections
@@ -95,8 +117,48 @@ impl Timing {
         let ping = passed(self.heard, keepalive);
         if ping {
             self.pinged = Some(Moment::at(now));
+            self.ask(now, Token::of(&[]));
         }
         Ok(ping)
+    }
+
+    /// A ping is due, or leaves, whose pong tells the round-trip time. "A Pong frame for only the most
+    /// recently processed Ping" is enough (section 5.5.3), so only the latest is waited for.
+    pub(crate) fn ask(&mut self, now: Duration, ping: Token) {
+        (self.asked, self.asked_for) = (Some(Moment::at(now)), Some(ping));
+    }
+
+    /// A ping leaves at a time that nobody knows: a pong that might be of this one tells nothing.
+    pub(crate) fn ask_untimed(&mut self, ping: Token) {
+        if self.asked_for == Some(ping) {
+            (self.asked, self.asked_for) = (None, None);
+        }
+    }
+
+    /// Whether a pong would tell the round-trip time.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// A pong has come: the round-trip time, if it is the one that was waited for.
+    pub(crate) fn answer(&mut self, now: Duration, pong: Token) -> Option<Duration> {
+        let asked = self.asked.filter(|_| self.asked_for == Some(pong))?;
+        let micros = now.saturating_sub(asked.since_epoch()).as_micros();
+        let micros = u32::try_from(micros).unwrap_or(u32::MAX);
+        self.round_trip = Some(NonZeroU32::new(micros).unwrap_or(NonZeroU32::MIN));
+        (self.asked, self.asked_for) = (None, None);
+        self.round_trip()
+    }
+
+    /// The last round-trip time.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip.map(|micros| Duration::from_micros(micros.get().into()))
+    }
+
+    /// Forgets all times: the caller's epoch is another one from now on.
+    #[cfg(feature = "std")]
+    pub(crate) fn restart(&mut self) {
+        *self = Self { round_trip: self.round_trip, ..Self::default() };
     }
 
     fn observe(&mut self, now: Duration, seen: Traffic, closing: bool) {
@@ -271,5 +333,66 @@ mod tests {
         let all = Traffic { received: Some(1), sent: 1, queued: true };
         assert_eq!(timing.poll(secs(1), all, true), None);
         assert_eq!(timing.handle(secs(1_000_000), all, true), Ok(false));
+    }
+
+    #[test]
+    fn the_pong_of_the_ping_that_keeps_alive_tells_the_round_trip_time() {
+        let mut timing = timing();
+        let ms = Duration::from_millis;
+        timing.poll(secs(0), QUIET, false);
+        assert_eq!(timing.0.answer(secs(1), Token::of(b"")), None, "nobody asked");
+        assert_eq!((timing.0.has_asked(), timing.0.round_trip()), (false, None));
+        assert_eq!(timing.handle(secs(30), QUIET, false), Ok(true));
+        assert_eq!(timing.0.answer(secs(30) + ms(1), Token::of(b"unasked")), None);
+        assert_eq!((timing.0.has_asked(), timing.0.round_trip()), (true, None));
+        assert_eq!(timing.0.answer(secs(30) + ms(25), Token::of(b"")), Some(ms(25)));
+        assert_eq!((timing.0.has_asked(), timing.0.round_trip()), (false, Some(ms(25))));
+        assert_eq!(timing.0.answer(secs(31), Token::of(b"")), None);
+        assert_eq!(timing.0.round_trip(), Some(ms(25)), "an answer is given once");
+    }
+
+    #[test]
+    fn only_the_latest_ping_is_timed_and_none_that_may_be_another() {
+        let mut timing = Timing::default();
+        timing.ask(secs(1), Token::of(b"1"));
+        timing.ask(secs(2), Token::of(b"2"));
+        timing.answer(secs(3), Token::of(b"1"));
+        assert_eq!((timing.has_asked(), timing.round_trip()), (true, None));
+        timing.ask_untimed(Token::of(b"1"));
+        timing.answer(secs(3), Token::of(b"2"));
+        assert_eq!(timing.round_trip(), Some(secs(1)));
+        timing.ask(secs(4), Token::of(b"3"));
+        timing.ask_untimed(Token::of(b"3"));
+        timing.answer(secs(9), Token::of(b"3"));
+        assert_eq!((timing.has_asked(), timing.round_trip()), (false, Some(secs(1))));
+    }
+
+    #[test]
+    fn a_round_trip_takes_a_microsecond_at_least_and_what_a_number_can_tell_at_most() {
+        let mut timing = Timing::default();
+        let most = Duration::from_micros(u32::MAX.into());
+        for (time, told) in [
+            (Duration::ZERO, Duration::from_micros(1)),
+            (Duration::from_nanos(2_999), Duration::from_micros(2)),
+            (most, most),
+            (most + secs(9), most),
+        ] {
+            timing.ask(secs(100), Token::of(b""));
+            timing.answer(secs(100) + time, Token::of(b""));
+            assert_eq!(timing.round_trip(), Some(told));
+        }
+        timing.ask(secs(100), Token::of(b""));
+        timing.answer(secs(99), Token::of(b""));
+        assert_eq!(timing.round_trip(), Some(Duration::from_micros(1)), "a clock that went back");
+    }
+
+    #[test]
+    fn a_pong_is_told_from_others_by_what_it_brings_back() {
+        let payloads: [&[u8]; 7] = [b"", b"\0", b"1", b"2", b"3", b"31", b"13"];
+        for (i, one) in payloads.iter().enumerate() {
+            for (j, other) in payloads.iter().enumerate() {
+                assert_eq!(Token::of(one) == Token::of(other), i == j, "{one:?}, {other:?}");
+            }
+        }
     }
 }

@@ -34,7 +34,7 @@
 //! larger than the queue is written at once.
 //!
 //! An idle connection has no buffers: those of its thread are lent to it while it has something to
-//! read or to write. A `WebSocket` is one pointer to less than 300 bytes.
+//! read or to write. A `WebSocket` is one pointer to less than 400 bytes.
 //!
 //! Set `TCP_NODELAY` on sockets: a small frame that waits for the acknowledgement of the one before
 //! is late by 40 ms and more.
@@ -54,6 +54,7 @@ mod message_writer;
 mod pool;
 mod reader;
 mod split;
+mod statistics;
 mod stream;
 mod timer;
 mod writer;
@@ -82,7 +83,7 @@ pub use message_writer::MessageWriter;
 use pool::Pooled;
 use reader::{Link, Reader, Recv};
 pub use split::{Receiver, Sender};
-use timer::Timer;
+use timer::{Timer, now};
 use writer::{Writer, in_place};
 
 /// A WebSocket connection over a stream.
@@ -339,7 +340,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.halves.writer.encode(true, move |outgoing, tx| outgoing.send_fragment(part, fin, tx))
     }
 
-    /// Sends a ping with at most 125 bytes; its pong comes as an event.
+    /// Sends a ping with at most 125 bytes; its pong comes as an event, and tells the
+    /// [round-trip time](crate::Sent::round_trip) if each ping has another payload.
     ///
     /// # Errors
     ///
@@ -349,7 +351,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// The message is queued whole or not at all; if it is, a later call writes it.
     pub fn ping(&mut self, payload: &[u8]) -> impl Future<Output = Result<()>> {
-        self.halves.writer.encode(true, move |outgoing, tx| outgoing.ping(payload, tx))
+        self.halves.writer.encode(true, move |outgoing, tx| outgoing.ping_at(now(), payload, tx))
     }
 
     /// Sends a Close frame. What is still under way can be received, until `None` comes.

@@ -2,6 +2,9 @@
 
 #[path = "common/heap.rs"]
 mod heap;
+#[cfg(feature = "std")]
+#[path = "allocations/memory_used.rs"]
+mod memory_used;
 #[path = "allocations/worst_case.rs"]
 mod worst_case;
 

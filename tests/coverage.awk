@@ -25,7 +25,7 @@
   if (field[1] + 0 < tests_from[file]) branches[file, field[1], field[2], field[3]] += field[4]
 }
 
-function is_core(file) { return file !~ /^(adapter|blocking|dial|tokio)/ }
+function is_core(file) { return file !~ /^(adapter|blocking|dial|test_kit|tokio)/ }
 function percent(hit, all) { return all ? 100 * hit / all : 100 }
 function row(name, key) {
   printf form, name,

@@ -4,15 +4,16 @@ use std::fs;
 use std::path::Path;
 
 /// The floors, the lowest first. A module that is not named stands where its parent does.
-const FLOORS: [&[&str]; 9] = [
+const FLOORS: [&[&str]; 10] = [
     &["mask", "utf8", "error", "extension", "origin"],
     &["close", "frame", "deflate"],
-    &["config", "buffer"],
+    &["config", "buffer", "trace"],
     &["timing"],
     &[
         "connection::event",
         "connection::reply",
         "connection::prepared",
+        "connection::statistics",
         "connection::incoming",
         "connection::outgoing",
     ],
@@ -20,6 +21,7 @@ const FLOORS: [&[&str]; 9] = [
     &["handshake"],
     &["dial::uri"],
     &["adapter", "message", "json", "dial", "blocking", "tokio", "http"],
+    &["test_kit"],
 ];
 
 fn floor(module: &str) -> Option<usize> {

@@ -8,7 +8,9 @@
 #
 # It takes about a thousand times as long as the processor. A test whose table is too large for that has
 # a smaller one under `cfg!(miri)`, in a constant at the top. What is left out, and why:
-#   * tests/adapters, tests/residue: sockets, threads, and times that a clock on the wall measures.
+#   * tests/adapters, tests/residue, tests/test_kit.rs: sockets, threads, and times that a clock on the wall
+#     measures.
+#   * tests/tracing: events, one by one, and what is told of them is text.
 #   * tests/allocations.rs, tests/flat.rs, tests/floods: megabytes, counted by an allocator of its own, which
 #     interpreting changes.
 #   * tests/closing_model: some thousand conversations.
@@ -45,7 +47,8 @@ run() { # MACHINE, then arguments of `cargo test`; of its tests those that `only
 
 here=$(rustc -vV | sed -n 's/^host: //p')
 core=(--lib)
-for test in conversation exhaustive handshake reference_model rfc6455 split_invariance wording; do
+for test in conversation exhaustive handshake reference_model rfc6455 split_invariance statistics \
+  wording; do
   core+=(--test "$test")
 done
 

@@ -58,10 +58,10 @@ if [ ${#only[@]} -eq 0 ]; then
     -f src/close.rs -f src/frame.rs
   try --features=deflate -C=--lib -f 'src/buffer/**' -f 'src/deflate/**' -f src/mask.rs -f src/timing.rs
 fi
-programs=(conversation handshake rfc6455 rfc7692 wording)
-slow=(allocations exhaustive floods reference_model split_invariance)
+programs=(conversation handshake rfc6455 rfc7692 statistics wording)
+slow=(allocations exhaustive floods reference_model split_invariance tracing)
 try --no-default-features -C=--lib "${programs[@]/#/-C=--test=}"
-try --features=tokio,deflate,dial -C=--lib "${programs[@]/#/-C=--test=}" "${slow[@]/#/-C=--test=}"
+try --features=tokio,deflate,dial,tracing -C=--lib "${programs[@]/#/-C=--test=}" "${slow[@]/#/-C=--test=}"
 cp "$out/mutants.out/missed.txt" "$out/missed"
 
 # Lines of cargo-mutants, FILE:LINE:COLUMN: CHANGE, as they are told whatever stands above them: with

@@ -77,6 +77,15 @@ const HANDSHAKE: [(HandshakeError, &str); 31] = [
     (HandshakeError::ForbiddenStatus, ""),
 ];
 
+/// The close code that tells each of [`PROTOCOL`], in its order (RFC 6455, section 7.4.1).
+const CODES: [u16; 22] = [
+    1002, 1002, 1002, 1002, 1002, 1002, 1002, 1002, 1002, 1002, // frames
+    1009, 1009, 1008, 1009, // limits
+    1007, 1007, 1007, 1003, // what a message holds
+    1002, 1002, 1007, // a Close frame
+    1006,
+];
+
 /// Asserts that each says something, something else than the others, and names its rule at the end.
 fn assert_told<T: Display>(errors: &[(T, &str)]) {
     let mut told = HashSet::new();
@@ -127,6 +136,49 @@ fn an_error_of_an_adapter_is_an_io_error_of_its_kind_and_its_source() {
     for kind in [ErrorKind::ConnectionReset, ErrorKind::UnexpectedEof] {
         let error = io::Error::from(Error::from(io::Error::new(kind, "as it was")));
         assert_eq!((error.kind(), error.to_string()), (kind, "as it was".into()));
+    }
+}
+
+#[test]
+fn a_program_learns_where_the_rule_stands_as_people_do() {
+    let known = |rule: &'static str| Some(rule).filter(|rule| !rule.is_empty());
+    for (error, rule) in PROTOCOL {
+        assert_eq!(error.section(), rule, "{error:?}");
+    }
+    for (error, rule) in SEND {
+        assert_eq!(error.section(), known(rule), "{error:?}");
+    }
+    for (error, rule) in HANDSHAKE {
+        assert_eq!(error.section(), known(rule), "{error:?}");
+    }
+}
+
+#[test]
+fn every_end_has_its_close_code() {
+    for ((error, _), code) in PROTOCOL.into_iter().zip(CODES) {
+        assert_eq!(error.close_code(), CloseCode(code), "{error:?}");
+    }
+    let codes = TIMED_OUT.map(|(error, _)| error.close_code().map(|code| code.0));
+    assert_eq!(codes, [None, Some(1006), Some(1006), Some(1006)]);
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn an_error_of_the_adapters_tells_what_the_one_in_it_tells() {
+    use sotong::Error;
+
+    let (rule, code) = (Some("RFC 6455, section 8.1"), Some(CloseCode(1007)));
+    let table = [
+        (Error::from(ProtocolError::TextNotUtf8), rule, code),
+        (SendError::Closing.into(), Some("RFC 6455, section 5.5.1"), None),
+        (SendError::QueueFull.into(), None, None),
+        (HandshakeError::BadKey.into(), Some("RFC 6455, section 4.2.1"), None),
+        (TimedOut::Pong.into(), None, Some(CloseCode::ABNORMAL)),
+        (TimedOut::Handshake.into(), None, None),
+        (std::io::Error::from(std::io::ErrorKind::Other).into(), None, None),
+    ];
+    for (error, section, code) in table {
+        assert_eq!((error.section(), error.close_code()), (section, code), "{error:?}");
     }
 }
 

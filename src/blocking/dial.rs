@@ -26,7 +26,8 @@ use crate::handshake::client::Response;
 /// Names are looked up, and addresses tried, by threads of their own: the system has no way to end
 /// that at a deadline, and what comes too late is dropped.
 ///
-/// For an example see [the guide](crate#a-client-in-ten-lines), for a longer one [`dial`](crate::dial).
+/// For an example see [the guide](crate#a-client-in-ten-lines), for a longer one
+/// [`dial`](crate::dial).
 ///
 /// # Errors
 ///
@@ -41,7 +42,7 @@ where
     let limit = dialer.config.timeouts.handshake;
     let deadline = Deadline(from_now(limit));
     let mut stage = Stage::Resolve;
-    dial(&dialer, deadline, &mut stage).map_err(|error| DialError::new(stage, error))
+    dial(&dialer, deadline, &mut stage).map_err(|error| DialError::told(stage, error))
 }
 
 fn dial(
@@ -51,22 +52,22 @@ fn dial(
 ) -> Result<(WebSocket<MaybeTls>, Response)> {
     let mut hop = Hop::first(dialer);
     loop {
-        *stage = Stage::Resolve;
+        hop.reach(Stage::Resolve, stage);
         let neighbour = hop.neighbour();
         let addresses = look_up(neighbour.host.clone(), neighbour.port, deadline)?;
-        *stage = Stage::Connect;
+        hop.reach(Stage::Connect, stage);
         let mut tcp = first_to_connect(interleave(addresses), deadline)?;
         if let Some(kind) = hop.proxy() {
-            *stage = Stage::Proxy;
+            hop.reach(Stage::Proxy, stage);
             tcp = pass(tcp, kind, &hop, deadline)?;
         }
         let io = if hop.is_secure() {
-            *stage = Stage::Tls;
+            hop.reach(Stage::Tls, stage);
             set_up_tls(tcp, &hop, deadline)?
         } else {
             MaybeTls::Plain(tcp)
         };
-        *stage = Stage::Handshake;
+        hop.reach(Stage::Handshake, stage);
         let fields = hop.fields();
         let opened = open(io, &fields.request(), Arc::clone(hop.settings()), deadline.0);
         drop(fields);

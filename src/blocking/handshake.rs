@@ -94,10 +94,11 @@ pub(super) fn open<S: Stream>(
 /// // And the other end:
 /// let upgrade = Upgrade::receive(stream, Config::default())?;
 /// let request = upgrade.request();
-/// let response = match (request.path(), request.subprotocols().next()) {
-///     ("/chat", Some("chat")) => Response { subprotocol: Some("chat"), ..Response::default() },
-///     _ => return upgrade.reject(404, &[], b"nothing here\n"),
-/// };
+/// let speaks_chat = request.subprotocols().any(|name| name == "chat");
+/// if request.path() != "/chat" || !speaks_chat {
+///     return upgrade.reject(404, &[], b"nothing here\n");
+/// }
+/// let response = Response { subprotocol: Some("chat"), ..Response::default() };
 /// let mut ws = upgrade.accept(&response)?;
 /// # while ws.recv()?.is_some() {}
 /// # client.join().unwrap()

@@ -5,11 +5,12 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use super::Stream;
-use crate::adapter::{Advance, Error, Result};
+use crate::adapter::{Advance, Error, Result, Told};
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::connection::{Chunk, Event, Incoming, Outgoing, Transport};
 use crate::error::{ProtocolError, TimedOut};
 use crate::timing::Traffic;
+use crate::trace;
 
 /// How the loop gets at the stream and at the writing half, which may be shared with another thread.
 pub(super) trait Link {
@@ -120,6 +121,7 @@ impl Reader {
                 Ok(Some(n)) => self.rx.filled(n),
                 Ok(None) => {}
                 Err(error) => {
+                    trace::stream_failed(&Told(&error));
                     link.with_writer(|outgoing, _| outgoing.end());
                     return Err(error);
                 }
@@ -143,8 +145,12 @@ fn fail(error: ProtocolError, incoming: &mut Incoming, link: &mut impl Link) -> 
 }
 
 fn queue_replies(incoming: &mut Incoming, link: &mut impl Link) {
+    let clock = link.clock();
     link.with_writer(|outgoing, tx| {
         outgoing.answer(incoming);
+        if outgoing.awaits_time() {
+            outgoing.tell_time(clock.now());
+        }
         outgoing.poll_transmit(tx);
     });
 }

@@ -26,7 +26,7 @@ use super::{TryClone, WebSocket};
 use crate::adapter::{Condvar, Mutex, MutexGuard, Result, lock};
 use crate::buffer::{SendBuffer, Transmit};
 use crate::close::CloseFrame;
-use crate::connection::{Chunk, Event, Outgoing, Payload, Prepared, State, Transport};
+use crate::connection::{Chunk, Event, Outgoing, Payload, Prepared, Sent, State, Transport};
 use crate::error::SendError;
 use crate::timing::Traffic;
 
@@ -42,13 +42,16 @@ impl<S: TryClone> WebSocket<S> {
     pub fn split(self) -> Result<(Receiver<S>, Sender<S>)> {
         let read = self.writer.io.try_clone()?;
         let Writer { io, outgoing, tx, clock, has_shut_down } = self.writer;
+        let sent = tx.sent();
         let queue = Queue {
             outgoing,
             tx,
-            sent: 0,
+            sent,
+            accepted: sent,
+            leaving: 0,
             in_flight: true, // a stream that was used before may hold something back
             has_shut_down,
-            out: Some(Out { io, tx: SendBuffer::new(), accepted: 0, waits: false }),
+            out: Some(Out { io, tx: SendBuffer::new(), waits: false }),
             is_awaited: false,
         };
         let shared = Arc::new(Shared { queue: Mutex::new(queue), is_back: Condvar::new(), clock });
@@ -68,22 +71,22 @@ pub struct Receiver<S> {
 
 /// The half that sends; see [`WebSocket::split`].
 ///
-/// To send from several threads give each a channel to the one that owns this, or put it into a lock. For an
-/// example see [the guide](crate#sharing-a-connection-between-tasks).
+/// To send from several threads give each a channel to the one that owns this, or put it into a
+/// lock. For an example see [the guide](crate#sharing-a-connection-between-tasks).
 #[derive(Debug)]
 pub struct Sender<S> {
-    shared: Arc<Shared<S>>,
+    pub(super) shared: Arc<Shared<S>>,
 }
 
 /// The receiver's end of the stream and of what is shared.
 #[derive(Debug)]
 pub(super) struct End<S> {
     read: S,
-    shared: Arc<Shared<S>>,
+    pub(super) shared: Arc<Shared<S>>,
 }
 
 #[derive(Debug)]
-struct Shared<S> {
+pub(super) struct Shared<S> {
     queue: Mutex<Queue<S>>,
     /// Told when `out` is back.
     is_back: Condvar,
@@ -94,9 +97,13 @@ struct Shared<S> {
 struct Queue<S> {
     outgoing: Outgoing,
     tx: SendBuffer,
-    /// Bytes that went out since the split, as far as that is known: what the stream accepts may lie
+    /// Bytes that went out since the start, as far as that is known: what the stream accepts may lie
     /// in a buffer of its own, until it is flushed or has to make room for more.
     sent: u64,
+    /// Bytes that the stream has accepted since the start.
+    accepted: u64,
+    /// How many bytes have left `tx` that the stream has not accepted yet.
+    leaving: usize,
     /// Whether bytes that have left `tx` have not gone out yet, or lie in the stream's own buffer.
     in_flight: bool,
     has_shut_down: bool,
@@ -111,8 +118,6 @@ struct Queue<S> {
 struct Out<S> {
     io: S,
     tx: SendBuffer,
-    /// Bytes that the stream has accepted since the split.
-    accepted: u64,
     /// Whether the last write found no room; what is accepted then shows that some was made.
     waits: bool,
 }
@@ -139,6 +144,23 @@ impl<S> Queue<S> {
     }
 }
 
+impl<S> Shared<S> {
+    /// What was sent so far.
+    pub(super) fn statistics(&self) -> Sent {
+        let queue = lock(&self.queue);
+        queue.outgoing.sent(queue.accepted, queue.tx.len() + queue.leaving)
+    }
+
+    /// The bytes of memory that it has at the moment, with what counts the halves. While somebody
+    /// writes, what is written counts as it is.
+    pub(super) fn memory_used(&self) -> usize {
+        let queue = lock(&self.queue);
+        let outgoing = queue.outgoing.memory_used() - size_of::<Outgoing>();
+        let out = queue.out.as_ref().map_or(queue.leaving, |out| out.tx.held());
+        size_of::<(usize, usize, Self)>() + outgoing + queue.tx.held() + out
+    }
+}
+
 impl<S: TryClone> Shared<S> {
     /// Writes what is queued, and what is queued meanwhile. `false` if this thread is not to `wait`,
     /// and the other one is writing or waits to, or the stream takes nothing at the moment.
@@ -152,11 +174,13 @@ impl<S: TryClone> Shared<S> {
         let mut queue = queue; // unlocked before the turn is dropped
         queue.is_awaited &= !wait;
         while let Some(out) = &mut turn.out {
-            let Queue { outgoing, tx, in_flight, has_shut_down, is_awaited, .. } = &mut *queue;
+            let Queue { outgoing, tx, leaving, in_flight, has_shut_down, is_awaited, .. } =
+                &mut *queue;
             outgoing.poll_transmit(tx);
             if out.tx.is_empty() && (wait || !*is_awaited) {
                 std::mem::swap(tx, &mut out.tx);
-                *in_flight |= !out.tx.is_empty();
+                *leaving = out.tx.len();
+                *in_flight |= *leaving > 0;
             }
             if *in_flight {
                 drop(queue);
@@ -186,9 +210,10 @@ impl<S: TryClone> Shared<S> {
             };
             let n = self.clock.pause(done)?;
             let mut queue = lock(&self.queue);
-            out.accepted += n.unwrap_or(0) as u64;
+            queue.accepted += n.unwrap_or(0) as u64;
+            queue.leaving = out.tx.len();
             if !out.tx.is_empty() || out.waits || (is_written && n.is_some()) {
-                queue.sent = out.accepted;
+                queue.sent = queue.accepted;
             }
             out.waits = !is_written && n.is_none();
             queue.in_flight = !is_written || n.is_none();
@@ -352,7 +377,8 @@ impl<S: TryClone> Sender<S> {
     ///
     /// As there.
     pub fn ping(&mut self, payload: &[u8]) -> Result<()> {
-        self.encode(true, |outgoing, tx| outgoing.ping(payload, tx))
+        let clock = self.shared.clock;
+        self.encode(true, |outgoing, tx| outgoing.ping_at(clock.now(), payload, tx))
     }
 
     /// As [`WebSocket::send_close`]. The receiver then waits for the peer's Close, within its

@@ -65,8 +65,8 @@ pub trait Stream: Read + Write {
 
 /// A stream that two threads can use at the same time through two handles.
 ///
-/// That is what [`WebSocket::split`](super::WebSocket::split) wants. For an example see [`Stream`]; for a
-/// type whose handles share an `Arc` it is a clone.
+/// That is what [`WebSocket::split`](super::WebSocket::split) wants. For an example see [`Stream`];
+/// for a type whose handles share an `Arc` it is a clone.
 pub trait TryClone: Stream + Sized {
     /// Another handle of the same stream.
     ///

@@ -18,6 +18,7 @@ use message::Slot;
 use super::Role;
 use super::event::{Chunk, Event};
 use super::reply::{Ending, Reply};
+use super::statistics::{Received, Tally};
 use crate::buffer::ReceiveBuffer;
 use crate::close::CloseFrame;
 use crate::config::{Config, Limits};
@@ -25,6 +26,7 @@ use crate::deflate::Decompressor;
 use crate::error::ProtocolError;
 use crate::frame::{Opcode, SingleFrame};
 use crate::mask::Mask;
+use crate::trace;
 use crate::utf8;
 
 /// The reading half of a connection, for one thread; see
@@ -45,6 +47,7 @@ pub struct Incoming {
     message: Slot,
     ready: Option<Ready>,
     reply: Reply,
+    tally: Tally,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +111,7 @@ impl Incoming {
             message: Slot::default(),
             ready: None,
             reply: Reply::default(),
+            tally: Tally::default(),
         }
     }
 
@@ -178,11 +182,15 @@ impl Incoming {
                 let payload = rx.take_kept(rx.kept().len());
                 let payload = rx.lend(payload);
                 if !is_text {
+                    self.tally.message(payload.len());
                     return Ok(Some(Event::Binary(payload)));
                 }
                 // The only place where text is checked, if it came in one piece.
                 match utf8::whole(payload) {
-                    Ok(text) => Event::Text(text),
+                    Ok(text) => {
+                        self.tally.message(text.len());
+                        Event::Text(text)
+                    }
                     Err(utf8::Invalid) => return Err(self.fail(ProtocolError::TextNotUtf8)),
                 }
             }
@@ -215,13 +223,16 @@ impl Incoming {
         }
         let piece = rx.take_kept(len);
         let piece = rx.lend(piece);
-        if !is_text {
-            return Ok(Some(Chunk::Binary { piece, last }));
-        }
-        match utf8::whole(piece) {
-            Ok(piece) => Ok(Some(Chunk::Text { piece, last })),
-            Err(utf8::Invalid) => Err(self.fail(ProtocolError::TextNotUtf8)),
-        }
+        let chunk = if is_text {
+            match utf8::whole(piece) {
+                Ok(piece) => Chunk::Text { piece, last },
+                Err(utf8::Invalid) => return Err(self.fail(ProtocolError::TextNotUtf8)),
+            }
+        } else {
+            Chunk::Binary { piece, last }
+        };
+        self.tally.part(len, last);
+        Ok(Some(chunk))
     }
 
     /// As [`Connection::handle_eof`](crate::Connection::handle_eof); tell
@@ -250,10 +261,30 @@ impl Incoming {
         matches!(self.stage, Stage::Closed)
     }
 
-    /// Whether a pong or a Close is due because of what came.
+    /// Whether a pong or a Close is due because of what came, or a pong has come.
     #[inline]
     pub fn has_reply(&self) -> bool {
-        self.reply.is_due()
+        self.reply.is_new()
+    }
+
+    /// What came so far.
+    pub fn statistics(&self, rx: &ReceiveBuffer) -> Received {
+        self.received(rx.received())
+    }
+
+    /// As [`statistics`](Self::statistics), after so many bytes.
+    pub(crate) fn received(&self, bytes: u64) -> Received {
+        self.tally.received(bytes)
+    }
+
+    /// The bytes of memory that it has at the moment, itself and what it holds on the heap, but for a
+    /// configuration, which [`Outgoing`](crate::Outgoing) counts.
+    pub fn memory_used(&self) -> usize {
+        let decompressor = self.decompressor.as_ref();
+        size_of::<Self>()
+            + decompressor.map_or(0, |decompressor| decompressor.memory_used())
+            + self.message.memory_used()
+            + self.reply.memory_used()
     }
 
     /// What is due.
@@ -324,6 +355,7 @@ impl Incoming {
 
     /// Fails the connection (section 7.1.7).
     fn fail(&mut self, error: ProtocolError) -> ProtocolError {
+        trace::failed(self.role.name(), error);
         (self.stage, self.ready) = (Stage::Failed(error), None);
         self.reply.end_with(Ending::Failed(error));
         error

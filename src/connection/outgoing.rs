@@ -3,7 +3,9 @@
 //! What every message passes through is inlined always: a [`Transmit`] that is returned through memory
 //! costs three times as much as all that is done to send a short message.
 
+mod compressed;
 mod frame;
+mod known;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -15,15 +17,17 @@ use super::event::Payload;
 use super::incoming::Incoming;
 use super::prepared::Prepared;
 use super::reply::{Ending, Reply};
+use super::statistics::{Sent, Tally};
 use super::{Agreed, MaskingKeys, Role, State, Transport};
 use crate::buffer::{SendBuffer, Transmit};
 use crate::close::{CloseCode, CloseFrame};
 use crate::config::{Config, Limits, Timeouts};
-use crate::deflate::{Compress, Compressor};
+use crate::deflate::Compressor;
 use crate::error::{ProtocolError, SendError, TimedOut};
-use crate::frame::{FrameHeader, Opcode, RSV1};
+use crate::frame::{FrameHeader, Opcode};
 use crate::mask::Mask;
-use crate::timing::{Timing, Traffic};
+use crate::timing::{Timing, Token, Traffic};
+use crate::trace;
 
 /// The writing half of a connection, for one thread; see
 /// [`Connection::split`](crate::Connection::split).
@@ -48,6 +52,7 @@ pub struct Outgoing {
     /// Whether the stream has ended, or nobody waits for it any more.
     ended: bool,
     timing: Timing,
+    tally: Tally,
 }
 
 /// What the first fragment of a message decided.
@@ -75,6 +80,7 @@ impl Outgoing {
             close_sent: false,
             ended: false,
             timing: Timing::default(),
+            tally: Tally::default(),
         }
     }
 
@@ -109,6 +115,7 @@ impl Outgoing {
         self.check_no_message()?;
         let masking_key = self.masking_key()?;
         let frame = Frame { fin: true, opcode: Opcode::Binary, masking_key };
+        self.tally.message(bytes.len());
         if self.compressor.is_some() && self.compressed_if_it_pays(frame, (&*bytes).into(), tx) {
             return Ok(tx.transmit());
         }
@@ -141,6 +148,7 @@ impl Outgoing {
         };
         let frame = Frame { fin, opcode, masking_key: self.masking_key()? };
         self.open = (!fin).then_some(open);
+        self.tally.part(payload.as_bytes().len(), fin);
         if open.is_compressed {
             self.compressed(frame, payload.as_bytes(), false, tx);
             return Ok(tx.transmit());
@@ -163,7 +171,9 @@ impl Outgoing {
         let Some(encoded) = message.encoded_for(self.compressor.as_deref()) else {
             return self.message(message.payload(), tx);
         };
-        match self.masking_key()? {
+        let masking_key = self.masking_key()?;
+        self.tally.message(message.payload().as_bytes().len());
+        match masking_key {
             None => Ok(tx.transmit_with(&encoded.frame)),
             masking_key => {
                 let frame = Frame { fin: true, opcode: message.opcode(), masking_key };
@@ -184,7 +194,25 @@ impl Outgoing {
     ) -> Result<Transmit<'t, 'static>, SendError> {
         self.check_open(tx)?;
         self.control(Opcode::Ping, payload, tx)?;
+        self.tally.ping();
+        self.timing.ask_untimed(Token::of(payload));
         Ok(tx.transmit())
+    }
+
+    /// As [`Connection::ping_at`](crate::Connection::ping_at).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn ping_at<'t>(
+        &mut self,
+        now: Duration,
+        payload: &[u8],
+        tx: &'t mut SendBuffer,
+    ) -> Result<Transmit<'t, 'static>, SendError> {
+        let transmit = self.ping(payload, tx)?;
+        self.timing.ask(now, Token::of(payload));
+        Ok(transmit)
     }
 
     /// As [`Connection::pong`](crate::Connection::pong).
@@ -199,6 +227,7 @@ impl Outgoing {
     ) -> Result<Transmit<'t, 'static>, SendError> {
         self.check_open(tx)?;
         self.control(Opcode::Pong, payload, tx)?;
+        self.tally.pong();
         Ok(tx.transmit())
     }
 
@@ -225,6 +254,7 @@ impl Outgoing {
         }
         self.control(Opcode::Close, &body[..len], tx)?;
         self.close_sent = true;
+        trace::close_sent(self.role().name(), frame.map(|frame| frame.code));
         Ok(tx.transmit())
     }
 
@@ -245,9 +275,13 @@ impl Outgoing {
         self.open.is_some()
     }
 
-    /// Takes over what has become due in the reading half: a pong, a Close.
+    /// Takes over what has become due in the reading half, a pong, a Close, and what tells the
+    /// round-trip time once the time is known.
     pub fn answer(&mut self, incoming: &mut Incoming) {
         self.reply.merge(incoming.reply_mut());
+        if !self.timing.has_asked() {
+            self.reply.take_ponged();
+        }
     }
 
     /// Gives memory back that is not needed until something is due.
@@ -263,6 +297,10 @@ impl Outgoing {
 
     /// Says that the stream has ended, or that nobody waits for it any more.
     pub fn end(&mut self) {
+        let is_closed = self.close_sent && matches!(self.reply.ending(), Some(Ending::Closed(_)));
+        if is_closed && !self.ended {
+            trace::closed(self.role().name());
+        }
         self.ended = true;
     }
 
@@ -299,6 +337,9 @@ impl Outgoing {
         let body = code.map(|CloseCode(code)| code.to_be_bytes());
         let body = body.as_ref().map_or(&[][..], |body| &body[..]);
         self.close_sent = self.control(Opcode::Close, body, tx).is_ok();
+        if self.close_sent {
+            trace::close_sent(self.role().name(), code);
+        }
     }
 
     /// As [`Connection::agreed`](crate::Connection::agreed).
@@ -332,6 +373,7 @@ impl Outgoing {
         if self.ended {
             return None;
         }
+        self.tell_time(now);
         let closing = self.is_closing();
         self.timing.poll(&self.config.timeouts, now, seen, closing)
     }
@@ -343,6 +385,7 @@ impl Outgoing {
     ///
     /// As there.
     pub fn handle_timeout(&mut self, now: Duration, seen: Traffic) -> Result<(), TimedOut> {
+        self.tell_time(now);
         let closing = self.is_closing();
         match self.timing.handle(&self.config.timeouts, now, seen, closing) {
             Ok(ping) => {
@@ -353,7 +396,11 @@ impl Outgoing {
                 // The closing handshake was complete, and only the end of the stream was waited for.
                 let is_complete = self.state() == State::Closed && !seen.queued;
                 self.ended = true;
-                if is_complete { Ok(()) } else { Err(error) }
+                if is_complete {
+                    return Ok(());
+                }
+                trace::timed_out(self.role().name(), error);
+                Err(error)
             }
         }
     }
@@ -361,7 +408,7 @@ impl Outgoing {
     /// Forgets all times: the caller's epoch is another one from now on.
     #[cfg(feature = "std")]
     pub(super) fn restart_clock(&mut self) {
-        self.timing = Timing::default();
+        self.timing.restart();
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -386,9 +433,12 @@ impl Outgoing {
             && self.control(Opcode::Pong, ping, tx).is_ok()
         {
             self.reply.pong_is_done();
+            self.tally.pong();
         }
-        if self.keepalive_due && !self.is_closing() {
-            self.keepalive_due = self.control(Opcode::Ping, &[], tx).is_err();
+        if self.keepalive_due && !self.is_closing() && self.control(Opcode::Ping, &[], tx).is_ok() {
+            self.keepalive_due = false;
+            self.tally.ping();
+            trace::keepalive(self.role().name());
         }
     }
 
@@ -398,7 +448,13 @@ impl Outgoing {
         if self.is_closing() {
             return Err(SendError::Closing);
         }
-        if self.is_full(tx) { Err(SendError::QueueFull) } else { Ok(()) }
+        if self.is_full(tx) { Err(self.queue_is_full(tx)) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn queue_is_full(&self, tx: &SendBuffer) -> SendError {
+        trace::queue_full(self.role().name(), tx.len());
+        SendError::QueueFull
     }
 
     /// "The fragments of one message MUST NOT be interleaved between the fragments of another"
@@ -430,6 +486,7 @@ impl Outgoing {
         tx: &'t mut SendBuffer,
     ) -> Result<Transmit<'t, 'p>, SendError> {
         let masking_key = self.masking_key()?;
+        self.tally.message(message.as_bytes().len());
         let frame = Frame { fin: true, opcode: message.opcode(), masking_key };
         if self.compressor.is_some() && self.compressed_if_it_pays(frame, message, tx) {
             return Ok(tx.transmit());
@@ -437,50 +494,16 @@ impl Outgoing {
         Ok(frame.encode(0, message.as_bytes(), tx))
     }
 
-    /// Queues a whole message as a compressed frame, unless it is not to be compressed.
-    fn compressed_if_it_pays(
-        &mut self,
-        frame: Frame,
-        message: Payload<'_>,
-        tx: &mut SendBuffer,
-    ) -> bool {
-        let must_pay = message.choice() == Compress::Auto;
-        self.is_to_compress(message) && self.compressed(frame, message.as_bytes(), must_pay, tx)
-    }
-
-    fn is_to_compress(&self, message: Payload<'_>) -> bool {
-        let compressor = self.compressor.as_ref();
-        compressor.is_some_and(|compressor| message.is_to_compress(compressor.threshold()))
-    }
-
-    /// Queues a compressed frame. If it `must_pay` and does not it is not queued, unless later
-    /// messages are to refer to it.
-    fn compressed(
-        &mut self,
-        frame: Frame,
-        payload: &[u8],
-        must_pay: bool,
-        tx: &mut SendBuffer,
-    ) -> bool {
-        let Some(compressor) = &mut self.compressor else { return false };
-        let must_pay = must_pay && !compressor.keeps_context();
-        // "On the first fragment of a message ... RSV1 set" (RFC 7692, section 6).
-        let reserved = if frame.opcode == Opcode::Continuation { 0 } else { RSV1 };
-        let compressed = tx.push_frame(
-            |queue| compressor.compress(payload, frame.fin, queue),
-            |len| (!must_pay || len < payload.len()).then(|| frame.header(reserved, len).encode()),
-        );
-        let queued = compressed.is_some();
-        if let (Some(compressed), Some(key)) = (compressed, frame.masking_key) {
-            Mask::new(key).apply(compressed);
-        }
-        queued
-    }
-
     /// A fresh key, if this end masks. To be taken before anything is done that cannot be undone.
     #[inline]
     fn masking_key(&self) -> Result<Option<[u8; 4]>, SendError> {
         let Some(next_key) = self.masking_keys else { return Ok(None) };
-        next_key().map(Some).ok_or(SendError::NoMaskingKey)
+        next_key().map(Some).ok_or_else(no_masking_key)
     }
+}
+
+#[cold]
+fn no_masking_key() -> SendError {
+    trace::no_masking_key();
+    SendError::NoMaskingKey
 }

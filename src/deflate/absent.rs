@@ -55,6 +55,10 @@ impl Compressor {
     pub(crate) fn compress_alone(&self, _: &[u8]) -> Vec<u8> {
         match *self {}
     }
+
+    pub(crate) fn memory_used(&self) -> usize {
+        match *self {}
+    }
 }
 
 impl Decompressor {
@@ -71,6 +75,10 @@ impl Decompressor {
     }
 
     pub(crate) fn has_more(&self) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn memory_used(&self) -> usize {
         match *self {}
     }
 

@@ -72,6 +72,11 @@ impl Decompressor {
         self.is_cut_short
     }
 
+    /// The bytes of memory that it has, in a box.
+    pub(crate) fn memory_used(&self) -> usize {
+        size_of::<Self>() + self.inflater.as_ref().map_or(0, Inflater::memory_used)
+    }
+
     /// Ends a message whose bytes were all taken; how many bytes were put out, and whether those are
     /// the last. If not, it is to be called again.
     ///

@@ -45,6 +45,19 @@ impl Inflater {
         }
     }
 
+    /// The bytes of memory behind it.
+    pub(super) fn memory_used(&self) -> usize {
+        /// zlib's: a window of 32 KiB, and its state, here measured.
+        const FULL: usize = 46 * 1024;
+        match self {
+            Self::Full(_) => FULL,
+            Self::Ring(ring) => {
+                let state = ring.state.as_ref().map_or(0, |_| size_of::<DecompressorOxide>());
+                ring.window.len() + state
+            }
+        }
+    }
+
     /// Inflates until the input or the output ends, or a final block does.
     pub(super) fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, ProtocolError> {
         match self {

@@ -4,8 +4,9 @@ use std::convert::Infallible;
 use std::fmt;
 
 use super::InvalidUri;
-use crate::adapter::Error;
+use crate::adapter::{Error, Told};
 use crate::handshake::client::Response;
+use crate::trace;
 
 /// How far dialing came.
 ///
@@ -66,6 +67,12 @@ pub struct DialError {
 impl DialError {
     pub(crate) fn new(stage: Stage, error: Error) -> Self {
         Self { stage, error }
+    }
+
+    /// The same, and whoever listens is told.
+    pub(crate) fn told(stage: Stage, error: Error) -> Self {
+        trace::dial_failed(&stage, &Told(&error));
+        Self::new(stage, error)
     }
 
     /// How far it came.

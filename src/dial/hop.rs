@@ -17,6 +17,7 @@ use crate::buffer::SendBuffer;
 use crate::config::Config;
 use crate::handshake::client::{Request, Response};
 use crate::handshake::tunnel::{Answer, Tunnel};
+use crate::trace;
 
 /// A server that is asked.
 #[derive(Debug)]
@@ -34,6 +35,16 @@ impl<'d> Hop<'d> {
         let Dialer { uri, redirects, .. } = dialer;
         let user = uri.authority.user.as_ref().map(User::basic);
         Self { dialer, uri: Cow::Borrowed(uri), user, redirects: *redirects }
+    }
+
+    /// The next stage begins.
+    pub(crate) fn reach(&self, next: Stage, stage: &mut Stage) {
+        *stage = next;
+        let whom = match next {
+            Stage::Resolve | Stage::Connect | Stage::Proxy => self.neighbour(),
+            _ => self.server(),
+        };
+        trace::dialing(&next, &whom.host, whom.port);
     }
 
     /// Whom to ask.
@@ -104,6 +115,7 @@ impl<'d> Hop<'d> {
         let location = refusal.headers().text("location").filter(|_| self.redirects > 0);
         match location.and_then(|location| self.uri.join(location).ok()) {
             Some(uri) if uri.is_secure || !self.uri.is_secure => {
+                trace::redirected(refusal.status(), &uri.authority.host, uri.authority.port);
                 Ok(Self { uri: Cow::Owned(uri), redirects: self.redirects - 1, ..self })
             }
             _ => Err(Error::Refused(refusal)),

@@ -39,6 +39,7 @@ use super::{
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::config::Config;
 use crate::connection::{Connection, MaskingKeys};
+use crate::trace;
 
 /// What a client asks for.
 ///
@@ -102,6 +103,10 @@ impl Request<'_> {
 /// How an opening handshake ended.
 ///
 /// For an example see the [module](self).
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nobody keeps it, and nearly always it is the large one"
+)]
 #[derive(Debug)]
 pub enum Outcome {
     /// The connection is open. Bytes that came behind the head are in the receive buffer.
@@ -198,6 +203,14 @@ impl Handshake {
     ///
     /// The server broke a rule: close the stream. The same error need not come again.
     pub fn receive(&mut self, rx: &mut ReceiveBuffer) -> Result<Option<Outcome>, HandshakeError> {
+        let received = self.receive_head(rx);
+        if let Err(error) = &received {
+            trace::handshake_failed(error, error.section());
+        }
+        received
+    }
+
+    fn receive_head(&mut self, rx: &mut ReceiveBuffer) -> Result<Option<Outcome>, HandshakeError> {
         while self.refusal.is_none() {
             let Some((parsed, len)) = self.search.read(rx, parse)? else { return Ok(None) };
             let (status, headers) = (parsed.status, Headers::keep(&rx.unparsed()[..len]));
@@ -215,6 +228,7 @@ impl Handshake {
                     }
                 }
                 status => {
+                    trace::refusal(status);
                     let body = Body::of(status, &response.headers);
                     self.refusal = Some((response, body));
                 }

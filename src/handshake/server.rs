@@ -43,7 +43,9 @@ use super::{
 use crate::buffer::{ReceiveBuffer, SendBuffer};
 use crate::config::Config;
 use crate::connection::{Agreed, Connection};
+use crate::error::TimedOut;
 use crate::origin::Origins;
+use crate::trace;
 
 /// Waits for a request.
 ///
@@ -263,6 +265,7 @@ impl Request {
         }
         let answer = config.deflate.and_then(|deflate| deflate.answer(self.extensions()));
         let (deflate, value) = answer.unzip();
+        trace::accepted(response.subprotocol, deflate.is_some());
         Ok((Agreed { deflate }, value))
     }
 
@@ -284,6 +287,7 @@ impl Request {
         if !(200..=599).contains(&status) {
             return Err(HandshakeError::ForbiddenStatus);
         }
+        trace::rejected(status);
         push_status(status, tx);
         push_headers(headers, tx);
         match status {
@@ -331,6 +335,7 @@ pub struct Response<'a> {
 /// ```
 pub fn refuse(error: HandshakeError, tx: &mut SendBuffer) {
     let Some(status) = error.status() else { return };
+    trace::refused(&error, error.section(), status);
     push_status(status, tx);
     let connection = match status {
         405 => {
@@ -352,6 +357,7 @@ pub fn refuse(error: HandshakeError, tx: &mut SendBuffer) {
 
 /// Queues the answer to a request that took too long: 408. For an example see [`refuse`].
 pub fn refuse_late(tx: &mut SendBuffer) {
+    trace::refused(&TimedOut::Handshake, None, 408);
     push_status(408, tx);
     push_body("close", b"", tx);
 }

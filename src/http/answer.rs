@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::handshake::HandshakeError;
 use crate::handshake::server::{Request, Response};
+use crate::trace;
 
 impl Request {
     /// A request that an HTTP stack has read: an [`http::Request`], or its
@@ -116,6 +117,7 @@ impl Request {
             Some(status) => status,
             None => 500, // what is wrong with our answer is nothing to tell a client
         };
+        trace::refused(&error, error.section(), status);
         let body = if status == 500 { String::new() } else { format!("{error}\n") };
         let mut answer = ::http::Response::new(body);
         *answer.status_mut() = StatusCode::from_u16(status).expect("it has three digits");

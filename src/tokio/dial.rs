@@ -33,7 +33,8 @@ use crate::handshake::client::Response;
 /// All addresses of the host are tried, those of both families by turns, a quarter of a second after
 /// each other, and the first that answers is taken (RFC 8305). `TCP_NODELAY` is set.
 ///
-/// For an example see [the guide](crate#a-client-in-ten-lines), for a longer one [`dial`](crate::dial).
+/// For an example see [the guide](crate#a-client-in-ten-lines), for a longer one
+/// [`dial`](crate::dial).
 ///
 /// # Errors
 ///
@@ -57,29 +58,29 @@ where
         Some(limit) => timeout(limit, dialing).await.unwrap_or(Err(TimedOut::Handshake.into())),
         None => dialing.await,
     };
-    dialed.map_err(|error| DialError::new(stage, error))
+    dialed.map_err(|error| DialError::told(stage, error))
 }
 
 async fn dial(dialer: &Dialer, stage: &mut Stage) -> Result<(WebSocket<MaybeTls>, Response)> {
     let mut hop = Hop::first(dialer);
     loop {
-        *stage = Stage::Resolve;
+        hop.reach(Stage::Resolve, stage);
         let neighbour = hop.neighbour();
         let addresses = lookup_host((&*neighbour.host, neighbour.port)).await?;
-        *stage = Stage::Connect;
+        hop.reach(Stage::Connect, stage);
         let mut tcp = first_to_connect(interleave(addresses)).await?;
         tcp.set_nodelay(true)?;
         if let Some(kind) = hop.proxy() {
-            *stage = Stage::Proxy;
+            hop.reach(Stage::Proxy, stage);
             pass(&mut tcp, kind, &hop).await?;
         }
         let io = if hop.is_secure() {
-            *stage = Stage::Tls;
+            hop.reach(Stage::Tls, stage);
             MaybeTls::client(tcp, &hop).await?
         } else {
             MaybeTls::Plain(tcp)
         };
-        *stage = Stage::Handshake;
+        hop.reach(Stage::Handshake, stage);
         let fields = hop.fields();
         let opened = connect_over(io, &fields.request(), Arc::clone(hop.settings())).await;
         drop(fields);

@@ -15,6 +15,7 @@ use crate::adapter::Result;
 use crate::close::CloseCode;
 use crate::connection::Event;
 use crate::error::TimedOut;
+use crate::trace;
 
 /// Brings all connections of a server to an end.
 ///
@@ -98,13 +99,16 @@ impl Drain {
     /// Guests stay told; call it again to wait for them.
     pub async fn drain(&self, within: Duration) -> Drained {
         let present = self.stage.receiver_count();
+        trace::draining(present);
         self.stage.send_replace(Stage::Leaving);
         let cut = match timeout(within, self.stage.closed()).await {
             Ok(()) => 0,
             Err(_) => self.stage.receiver_count(),
         };
         self.stage.send_replace(Stage::Cut);
-        Drained { closed: present.saturating_sub(cut), cut }
+        let drained = Drained { closed: present.saturating_sub(cut), cut };
+        trace::drained(drained.closed, cut);
+        drained
     }
 }
 

@@ -111,10 +111,11 @@ where
 /// // And the other end:
 /// let upgrade = Upgrade::receive(stream, Config::default()).await?;
 /// let request = upgrade.request();
-/// let response = match (request.path(), request.subprotocols().next()) {
-///     ("/chat", Some("chat")) => Response { subprotocol: Some("chat"), ..Response::default() },
-///     _ => return upgrade.reject(404, &[], b"nothing here\n").await,
-/// };
+/// let speaks_chat = request.subprotocols().any(|name| name == "chat");
+/// if request.path() != "/chat" || !speaks_chat {
+///     return upgrade.reject(404, &[], b"nothing here\n").await;
+/// }
+/// let response = Response { subprotocol: Some("chat"), ..Response::default() };
 /// let mut ws = upgrade.accept(&response).await?;
 /// # while ws.recv().await?.is_some() {}
 /// # client.await.unwrap()

@@ -76,9 +76,21 @@ impl<B: Buffer> Pooled<B> {
         self.buffer.as_ref().map_or(self.moved, |buffer| buffer.moved())
     }
 
+    /// The bytes that it holds on the heap.
+    pub(super) fn memory_behind(&self) -> usize {
+        self.buffer.as_ref().map_or(0, |buffer| size_of::<B>() + buffer.held())
+    }
+
     pub(super) fn into_inner(mut self) -> B {
         self.get();
         self.buffer.map_or_else(|| B::new(self.capacity), |buffer| *buffer)
+    }
+}
+
+impl Pooled<SendBuffer> {
+    /// How many bytes are queued.
+    pub(super) fn len(&self) -> usize {
+        self.buffer.as_ref().map_or(0, |buffer| buffer.len())
     }
 }
 

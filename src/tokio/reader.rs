@@ -12,12 +12,13 @@ use std::task::{Context, Poll, ready};
 use ::tokio::io::ReadBuf;
 
 use super::pool::Pooled;
-use super::timer::Timer;
+use super::timer::{Timer, now};
 use super::writer::{Access, uninterrupted};
 use crate::adapter::Result;
 use crate::buffer::ReceiveBuffer;
 use crate::connection::{Chunk, Event, Incoming, State, Transport};
 use crate::error::ProtocolError;
+use crate::trace;
 
 /// How the loop gets at the stream, and at the writing half.
 pub(super) trait Link: Access {
@@ -136,6 +137,7 @@ impl Reader {
                 }
                 Poll::Ready(Ok(_)) => has_read = true,
                 Poll::Ready(Err(error)) => {
+                    trace::stream_failed(&error.kind());
                     link.with_writer(cx, |writer, _| writer.outgoing.end());
                     return Poll::Ready(Err(error.into()));
                 }
@@ -153,6 +155,9 @@ impl Reader {
         if self.incoming.has_reply() {
             link.with_writer(cx, |writer, _| {
                 writer.outgoing.answer(&mut self.incoming);
+                if writer.outgoing.awaits_time() {
+                    writer.outgoing.tell_time(now());
+                }
                 writer.queue_what_is_due();
             });
         }

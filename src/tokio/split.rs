@@ -13,11 +13,12 @@ use std::task::{Context, Poll, Wake, Waker};
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
 
 use super::reader::{Link, Reader};
+use super::timer::now;
 use super::writer::{Access, Encode, Sending, Writer, in_place};
 use super::{Halves, WebSocket};
 use crate::adapter::{Mutex, Result, lock};
 use crate::close::CloseFrame;
-use crate::connection::{Chunk, Event, Payload, Prepared, State};
+use crate::connection::{Chunk, Event, Payload, Prepared, Sent, State};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Splits the connection into halves that work from two tasks.
@@ -56,18 +57,18 @@ pub struct Receiver<S> {
 /// For an example see [the guide](crate#sharing-a-connection-between-tasks).
 #[derive(Debug)]
 pub struct Sender<S> {
-    shared: Arc<Shared<S>>,
+    pub(super) shared: Arc<Shared<S>>,
 }
 
 /// The receiver's end of the stream and of what is shared.
 #[derive(Debug)]
 pub(super) struct End<S> {
     read: ReadHalf<S>,
-    shared: Arc<Shared<S>>,
+    pub(super) shared: Arc<Shared<S>>,
 }
 
 #[derive(Debug)]
-struct Shared<S> {
+pub(super) struct Shared<S> {
     writer: Mutex<Writer<WriteHalf<S>>>,
     waiting: Arc<Waiting>,
 }
@@ -119,6 +120,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
             both.wake_by_ref();
         }
         output
+    }
+}
+
+impl<S> Shared<S> {
+    /// What was sent so far.
+    pub(super) fn statistics(&self) -> Sent {
+        lock(&self.writer).statistics()
+    }
+
+    /// The bytes of memory that it has at the moment, with what counts the halves.
+    pub(super) fn memory_used(&self) -> usize {
+        let waiting = size_of::<(usize, usize, Waiting)>();
+        size_of::<(usize, usize, Self)>() + waiting + lock(&self.writer).memory_behind()
     }
 }
 
@@ -339,7 +353,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     ///
     /// As of [`send_text`](Self::send_text).
     pub fn ping(&mut self, payload: &[u8]) -> impl Future<Output = Result<()>> {
-        self.encode(true, move |outgoing, tx| outgoing.ping(payload, tx))
+        self.encode(true, move |outgoing, tx| outgoing.ping_at(now(), payload, tx))
     }
 
     /// As [`WebSocket::send_close`]. The receiver then waits for the peer's Close, within its

@@ -23,7 +23,21 @@ pub(super) struct Timer {
 /// The epoch of all connections; a clock that tokio has paused may be a little behind it.
 static EPOCH: OnceLock<std::time::Instant> = OnceLock::new();
 
+fn epoch() -> Instant {
+    Instant::from_std(*EPOCH.get_or_init(std::time::Instant::now))
+}
+
+/// The time since the epoch.
+pub(super) fn now() -> Duration {
+    Instant::now().duration_since(epoch())
+}
+
 impl Timer {
+    /// The bytes that it holds on the heap.
+    pub(super) fn memory_behind(&self) -> usize {
+        self.sleep.as_ref().map_or(0, |_| size_of::<Sleep>())
+    }
+
     /// The steps in which tokio's timers go.
     const GRANULE: Duration = Duration::from_millis(1);
 
@@ -37,7 +51,7 @@ impl Timer {
         seen: Traffic,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
-        let epoch = Instant::from_std(*EPOCH.get_or_init(std::time::Instant::now));
+        let epoch = epoch();
         loop {
             let clock = Instant::now();
             let now = clock.duration_since(epoch);

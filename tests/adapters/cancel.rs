@@ -8,7 +8,7 @@ use futures_util::SinkExt;
 use sotong::tokio::WebSocket;
 use sotong::{Chunk, CloseCode, Config, Message, Opcode, Prepared, SendError};
 
-use crate::scripted::{Scripted, frames, masked, paused, server};
+use crate::scripted::{Scripted, frames, hesitant, masked, paused, server};
 
 /// Polls a future `polls` times, then drops it; what it gave, if it was ready.
 pub fn poll_some<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
@@ -42,14 +42,14 @@ fn script() -> Vec<Vec<u8>> {
 /// All events, with every `recv` dropped after `polls` polls unless it was ready, and all bytes
 /// written.
 fn receive_all(polls: usize) -> (Vec<String>, Vec<u8>) {
-    let io = Scripted::new(script()).hesitant(2);
+    let io = hesitant(script(), 2);
     let mut ws = server(io.clone(), &Config::default());
     let mut events = vec![];
     for _ in 0..100_000 {
         match poll_some(ws.recv(), polls) {
             None => {}
             Some(Ok(Some(event))) => events.push(format!("{event:?}")),
-            Some(Ok(None)) => return (events, io.written()),
+            Some(Ok(None)) => return (events, io.inner().written()),
             Some(Err(error)) => panic!("{error}"),
         }
     }
@@ -70,7 +70,7 @@ fn recv_dropped_at_any_poll_loses_nothing() {
 #[test]
 fn recv_chunk_dropped_at_any_poll_loses_nothing() {
     let receive = |polls| {
-        let mut ws = server(Scripted::new(script()).hesitant(2), &Config::default());
+        let mut ws = server(hesitant(script(), 2), &Config::default());
         let (mut text, mut bytes) = (String::new(), 0);
         loop {
             match poll_some(ws.recv_chunk(), polls) {
@@ -100,7 +100,7 @@ async fn call_and_drop(
     config: &Config,
     call: impl AsyncFnOnce(&mut WebSocket<Scripted>) -> sotong::Result<()>,
 ) -> (Vec<(bool, Opcode, Vec<u8>)>, bool) {
-    let io = Scripted::new([b""; 0]).hesitant(max_write);
+    let io = hesitant([b""; 0], max_write);
     let mut ws = server(io.clone(), config);
     ws.feed_text("before").await.unwrap();
     let done = poll_some(call(&mut ws), polls).is_some();
@@ -109,7 +109,7 @@ async fn call_and_drop(
         Err(error) => panic!("{error}"),
     }
     ws.flush().await.unwrap();
-    (frames(&io.written()), done)
+    (frames(&io.inner().written()), done)
 }
 
 /// Tries a call with every number of polls; its frame must be there whole if the call was over, and
@@ -174,14 +174,14 @@ fn a_dropped_send_queued_the_message_whole_or_not_at_all() {
 fn close_dropped_at_any_poll_can_be_called_again() {
     let runtime = paused();
     for polls in 0..30 {
-        let io = Scripted::new([masked(0x81, b"late"), masked(0x88, b"\x03\xe8")]).hesitant(3);
+        let io = hesitant([masked(0x81, b"late"), masked(0x88, b"\x03\xe8")], 3);
         let mut ws = server(io.clone(), &Config::default());
         runtime.block_on(async {
             poll_some(ws.close(Some(CloseCode::NORMAL.into())), polls);
             ws.close(Some(CloseCode::NORMAL.into())).await.unwrap();
         });
         assert_eq!(
-            frames(&io.written()),
+            frames(&io.inner().written()),
             [(true, Opcode::Close, b"\x03\xe8".to_vec())],
             "{polls} polls"
         );
@@ -192,7 +192,7 @@ fn close_dropped_at_any_poll_can_be_called_again() {
 fn the_halves_are_as_safe_to_drop() {
     let runtime = paused();
     for polls in 0..30 {
-        let io = Scripted::new(script()).hesitant(3);
+        let io = hesitant(script(), 3);
         let (mut receiver, mut sender) = server(io.clone(), &Config::default()).split();
         let events = runtime.block_on(async {
             poll_some(sender.send_text("first"), polls);
@@ -206,7 +206,7 @@ fn the_halves_are_as_safe_to_drop() {
             }
         });
         assert_eq!(events, 5);
-        let sent = frames(&io.written());
+        let sent = frames(&io.inner().written());
         let expected =
             [(true, Opcode::Text, b"first".to_vec()), (true, Opcode::Pong, b"!".to_vec())];
         assert!(sent.starts_with(&expected[usize::from(polls == 0)..]), "{polls}: {sent:?}");

@@ -6,17 +6,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use sotong::test_kit::{Pipe, pipe};
 use sotong::tokio::WebSocket;
 use sotong::{CloseCode, Config, Error, Event, Message, ProtocolError, TimedOut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::scripted::{masked, server};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-fn pair(config: &Config, capacity: usize) -> (WebSocket<DuplexStream>, DuplexStream) {
-    let (near, far) = tokio::io::duplex(capacity);
+fn pair(config: &Config, capacity: usize) -> (WebSocket<Pipe>, Pipe) {
+    let (near, far) = pipe(capacity);
     (server(near, config), far)
 }
 

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use sotong::handshake::client::Request;
+use sotong::test_kit::{Pipe, pipe};
 use sotong::tokio::{Drain, Drained, Guest, WebSocket, accept, connect_over};
 use sotong::{CloseCode, CloseFrame, Config, Error, Event, TimedOut};
-use tokio::io::{DuplexStream, duplex};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 type Ended = Result<Vec<String>, Error>;
 
 /// A server's end of a connection, which keeps what it gets, and the client's.
-async fn connection(mut guest: Guest) -> (JoinHandle<Ended>, WebSocket<DuplexStream>) {
-    let (near, far) = duplex(1000);
+async fn connection(mut guest: Guest) -> (JoinHandle<Ended>, WebSocket<Pipe>) {
+    let (near, far) = pipe(1000);
     let serving = tokio::spawn(async move {
         let mut config = Config::default();
         config.timeouts.close = Some(Duration::from_secs(60));
@@ -29,7 +29,7 @@ async fn connection(mut guest: Guest) -> (JoinHandle<Ended>, WebSocket<DuplexStr
 }
 
 /// All that comes until the connection is closed; then the stream is, too.
-async fn receive_all(mut ws: WebSocket<DuplexStream>) -> Vec<String> {
+async fn receive_all(mut ws: WebSocket<Pipe>) -> Vec<String> {
     let mut events = vec![];
     while let Some(event) = ws.recv().await.unwrap() {
         events.push(format!("{event:?}"));

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use sotong::handshake::HandshakeError;
 use sotong::handshake::client::Request;
+use sotong::test_kit::{Fault, Operation, What};
 use sotong::{Error, FrameHeader, Mask, Opcode, ProtocolError, Role, SendError};
 use sotong::{blocking, tokio as asynchronous};
 use tokio::time::{Instant, timeout};
@@ -24,10 +25,10 @@ use crate::scripted::{parts, paused};
 use ends::{Said, Talk, Tasks, Threads, Whole, converse};
 use scenarios::Scenario;
 pub use stream::acceptance;
-use stream::{Abilities, Fault, Faulty, Operation, What};
+use stream::{Abilities, Faulty};
 
 const OPERATIONS: [Operation; 4] =
-    [Operation::Read, Operation::Write, Operation::Flush, Operation::Shutdown];
+    [Operation::Read, Operation::Write, Operation::Flush, Operation::ShutDown];
 
 /// Those after which a stream is gone.
 const FATAL: [What; 4] = [
@@ -156,7 +157,7 @@ impl Drop for Case<'_> {
 fn try_all(
     ways: &[Way],
     abilities: Abilities,
-    (what, is_fatal): (What, bool),
+    (what, lasts): (What, bool),
     check: fn(&Scenario, Fault, &Run, &Run),
 ) -> usize {
     let mut cases = 0;
@@ -166,7 +167,7 @@ fn try_all(
             let sound = runtime.block_on(scenario.run(way, None, abilities));
             for operation in OPERATIONS {
                 for nth in 0.. {
-                    let fault = Fault { operation, nth, what, is_fatal };
+                    let fault = Fault { operation, nth, what, lasts };
                     let _case = Case(way, scenario, fault);
                     let run = runtime.block_on(async {
                         let start = Instant::now();

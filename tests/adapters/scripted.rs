@@ -5,18 +5,29 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
+use sotong::test_kit::{Adversarial, Manner};
 use sotong::tokio::{Parts, WebSocket};
 use sotong::{Agreed, Config, Connection, FrameHeader, Mask, Opcode, ReceiveBuffer, SendBuffer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Runtime;
 
-const READING: usize = 0;
-const WRITING: usize = 1;
+/// A [`Tape`], in the manner of some stream.
+pub type Scripted = Adversarial<Tape>;
+
+/// A stream that reads these, one by one, and takes what is written.
+pub fn scripted(reads: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Scripted {
+    Adversarial::new(Tape::new(reads), Manner::sound())
+}
+
+/// As [`scripted`]; all is put off once, and writes take `max_write` bytes.
+pub fn hesitant(reads: impl IntoIterator<Item = impl AsRef<[u8]>>, max_write: usize) -> Scripted {
+    Adversarial::new(Tape::new(reads), Manner::hesitant(max_write))
+}
 
 /// Reads give one piece of the script each, then the end; writes are kept, also when the stream is
 /// gone.
 #[derive(Clone, Debug, Default)]
-pub struct Scripted {
+pub struct Tape {
     inner: Arc<Mutex<Inner>>,
 }
 
@@ -24,28 +35,14 @@ pub struct Scripted {
 struct Inner {
     reads: Vec<Vec<u8>>,
     written: Vec<u8>,
-    /// Every other poll is pending, in each direction.
-    is_hesitant: bool,
-    hesitated: [bool; 2],
-    /// The most that one write takes.
-    max_write: Option<usize>,
 }
 
-impl Scripted {
-    pub fn new(reads: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
+impl Tape {
+    fn new(reads: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
         let mut reads: Vec<Vec<u8>> =
             reads.into_iter().map(|read| read.as_ref().to_vec()).collect();
         reads.reverse();
         Self { inner: Arc::new(Mutex::new(Inner { reads, ..Inner::default() })) }
-    }
-
-    /// Pending at every other poll, and writes that take `max_write` bytes.
-    pub fn hesitant(self, max_write: usize) -> Self {
-        {
-            let mut inner = self.inner.lock().unwrap();
-            (inner.is_hesitant, inner.max_write) = (true, Some(max_write));
-        }
-        self
     }
 
     pub fn written(&self) -> Vec<u8> {
@@ -63,32 +60,18 @@ impl Inner {
         }
         n
     }
-
-    fn write(&mut self, buf: &[u8]) -> usize {
-        let n = buf.len().min(self.max_write.unwrap_or(usize::MAX));
-        self.written.extend_from_slice(&buf[..n]);
-        n
-    }
-
-    fn hesitates(&mut self, direction: usize, cx: &Context<'_>) -> bool {
-        let hesitated = &mut self.hesitated[direction];
-        *hesitated = self.is_hesitant && !*hesitated;
-        if *hesitated {
-            cx.waker().wake_by_ref();
-        }
-        *hesitated
-    }
 }
 
-impl Read for Scripted {
+impl Read for Tape {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         Ok(self.inner.lock().unwrap().read(buf))
     }
 }
 
-impl Write for Scripted {
+impl Write for Tape {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        Ok(self.inner.lock().unwrap().write(buf))
+        self.inner.lock().unwrap().written.extend_from_slice(buf);
+        Ok(buf.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -96,50 +79,41 @@ impl Write for Scripted {
     }
 }
 
-impl sotong::blocking::Stream for Scripted {}
+impl sotong::blocking::Stream for Tape {}
 
-impl sotong::blocking::TryClone for Scripted {
+impl sotong::blocking::TryClone for Tape {
     fn try_clone(&self) -> io::Result<Self> {
         Ok(self.clone())
     }
 }
 
-impl AsyncRead for Scripted {
+impl AsyncRead for Tape {
     fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut inner = self.inner.lock().unwrap();
-        if inner.hesitates(READING, cx) {
-            return Poll::Pending;
-        }
-        let n = inner.read(buf.initialize_unfilled());
+        let n = self.read(buf.initialize_unfilled())?;
         buf.advance(n);
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Scripted {
+impl AsyncWrite for Tape {
     fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let mut inner = self.inner.lock().unwrap();
-        if inner.hesitates(WRITING, cx) { Poll::Pending } else { Poll::Ready(Ok(inner.write(buf))) }
+        Poll::Ready(self.write(buf))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.inner.lock().unwrap().hesitates(WRITING, cx) {
-            Poll::Pending
-        } else {
-            Poll::Ready(Ok(()))
-        }
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }
 

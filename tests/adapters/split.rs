@@ -3,6 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 
 use sotong::handshake::client::Request;
+use sotong::test_kit::pipe;
 use sotong::{CloseCode, Compress, Config, Event, Payload, blocking, tokio as asynchronous};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -80,7 +81,7 @@ fn both_directions_are_full_at_the_same_time_from_two_tasks() {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         for capacity in [1, 1_000, 1_000_000] {
-            let (near, far) = tokio::io::duplex(capacity);
+            let (near, far) = pipe(capacity);
             let messages = if capacity == 1 { 12 } else { LOAD.messages };
             let load = Load { messages, ..LOAD };
             let server = tokio::spawn(async move {

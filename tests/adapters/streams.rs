@@ -15,7 +15,7 @@ use sotong::{blocking, tokio as asynchronous};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::cancel::{in_runtime, poll_some};
-use crate::scripted::{Scripted, parts, server};
+use crate::scripted::{Scripted, hesitant, parts, scripted, server};
 
 /// A message that was read: whether it is text, its bytes, how reading ended.
 type Taken = (bool, Vec<u8>, io::Result<()>);
@@ -91,7 +91,7 @@ impl End for blocking::WebSocket<Scripted> {
     }
 
     fn written(&self) -> Vec<u8> {
-        self.stream().written()
+        self.stream().inner().written()
     }
 }
 
@@ -165,7 +165,7 @@ impl End for Polled {
     }
 
     fn written(&self) -> Vec<u8> {
-        self.ws.stream().written()
+        self.ws.stream().inner().written()
     }
 }
 
@@ -173,13 +173,13 @@ impl End for Polled {
 /// each poll.
 fn servers(reads: &[Vec<u8>], config: &Config, mut test: impl FnMut(&str, &mut dyn End)) {
     let connection = || sotong::Connection::server(config, sotong::Agreed::default());
-    let io = Scripted::new(reads);
+    let io = scripted(reads);
     let mut ws = blocking::WebSocket::from_parts(parts(io, connection())).unwrap();
     test("blocking", &mut ws);
     in_runtime(|| {
-        test("tokio", &mut Polled { ws: server(Scripted::new(reads), config), polls: usize::MAX });
+        test("tokio", &mut Polled { ws: server(scripted(reads), config), polls: usize::MAX });
         for polls in [1, 2, 3, 5] {
-            let io = Scripted::new(reads).hesitant(1_000);
+            let io = hesitant(reads, 1_000);
             let what = format!("tokio, {polls} polls each");
             test(&what, &mut Polled { ws: server(io, config), polls });
         }

@@ -8,7 +8,7 @@ use sotong::{
 };
 use sotong::{blocking, tokio as asynchronous};
 
-use crate::scripted::{Scripted, parts};
+use crate::scripted::{Scripted, hesitant, parts, scripted};
 
 /// What happened: the events as words, the bytes that were sent, how it ended.
 pub type Trace = (Vec<String>, Vec<u8>, String);
@@ -70,10 +70,7 @@ impl Subject {
         let expected = self.core(reads);
         // The second one takes little at a time and lets everybody wait.
         for is_slow in [false, true] {
-            let stream = || match Scripted::new(reads) {
-                io if is_slow => io.hesitant(3),
-                io => io,
-            };
+            let stream = || if is_slow { hesitant(reads, 3) } else { scripted(reads) };
             let fresh = || parts(stream(), self.connection());
 
             let ws = blocking::WebSocket::from_parts(fresh()).unwrap();
@@ -129,7 +126,7 @@ impl Subject {
 /// What a connection that has only just begun does until its end.
 pub fn over_blocking(mut ws: blocking::WebSocket<Scripted>) -> Trace {
     let io = ws.stream().clone();
-    let start = io.written().len();
+    let start = io.inner().written().len();
     let mut events = vec![];
     let outcome = loop {
         let mut close = None;
@@ -181,7 +178,7 @@ fn over_blocking_halves(ws: blocking::WebSocket<Scripted>) -> Trace {
 /// As [`over_blocking`].
 pub async fn over_tokio(mut ws: asynchronous::WebSocket<Scripted>) -> Trace {
     let io = ws.stream().clone();
-    let start = io.written().len();
+    let start = io.inner().written().len();
     let mut events = vec![];
     let outcome = loop {
         let mut close = None;
@@ -231,7 +228,7 @@ async fn over_tokio_halves(ws: asynchronous::WebSocket<Scripted>) -> Trace {
 }
 
 fn end(events: Vec<String>, io: &Scripted, start: usize, outcome: &Result<()>) -> Trace {
-    (events, io.written()[start..].to_vec(), format!("{outcome:?}"))
+    (events, io.inner().written()[start..].to_vec(), format!("{outcome:?}"))
 }
 
 pub fn block_on<T>(work: impl Future<Output = T>) -> T {

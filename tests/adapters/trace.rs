@@ -5,7 +5,7 @@ use sotong::handshake::{client, server};
 use sotong::{Agreed, Config, Event, Role, SendBuffer};
 use sotong::{blocking, tokio as asynchronous};
 
-use crate::scripted::{Scripted, masked, plain};
+use crate::scripted::{hesitant, masked, plain, scripted};
 use crate::subject::{Subject, block_on, over_blocking, over_tokio};
 
 const REQUEST: &[u8] =
@@ -81,10 +81,10 @@ fn a_server_does_the_same_over_core_blocking_and_tokio() {
         let expected = subject(Role::Server).trace(what, &reads);
         let with_head = || std::iter::once(REQUEST.to_vec()).chain(reads.clone());
 
-        let ws = blocking::accept(Scripted::new(with_head()), config()).unwrap();
+        let ws = blocking::accept(scripted(with_head()), config()).unwrap();
         assert_eq!(over_blocking(ws), expected, "{what}");
 
-        for io in [Scripted::new(with_head()), Scripted::new(with_head()).hesitant(3)] {
+        for io in [scripted(with_head()), hesitant(with_head(), 3)] {
             let trace = block_on(async {
                 over_tokio(asynchronous::accept(io, &config()).await.unwrap()).await
             });
@@ -108,13 +108,13 @@ fn both_adapters_refuse_with_the_same_words() {
     let post = [b"POST".to_vec(), REQUEST[3..].to_vec()].concat();
     let expected = expected.transmit().slices().concat();
 
-    let io = Scripted::new([&post]);
+    let io = scripted([&post]);
     blocking::accept(io.clone(), config()).unwrap_err();
-    assert_eq!(io.written(), expected);
+    assert_eq!(io.inner().written(), expected);
 
-    let io = Scripted::new([&post]);
+    let io = scripted([&post]);
     block_on(asynchronous::accept(io.clone(), &config())).unwrap_err();
-    assert_eq!(io.written(), expected);
+    assert_eq!(io.inner().written(), expected);
 }
 
 #[test]
@@ -128,10 +128,9 @@ fn both_adapters_hand_a_refusal_back() {
         error => panic!("{error:?}"),
     };
     let request = client::Request::default();
-    check(blocking::connect_over(Scripted::new([answer]), &request, config()).unwrap_err());
+    check(blocking::connect_over(scripted([answer]), &request, config()).unwrap_err());
     check(
-        block_on(asynchronous::connect_over(Scripted::new([answer]), &request, &config()))
-            .unwrap_err(),
+        block_on(asynchronous::connect_over(scripted([answer]), &request, &config())).unwrap_err(),
     );
 }
 
@@ -141,7 +140,7 @@ fn a_connection_taken_apart_has_lost_nothing() {
     let head = [REQUEST, &behind].concat();
     let queued = plain(0x81, b"queued");
 
-    let mut ws = blocking::accept(Scripted::new([&head]), config()).unwrap();
+    let mut ws = blocking::accept(scripted([&head]), config()).unwrap();
     assert_eq!(ws.recv().unwrap(), Some(Event::Text("with the head")));
     ws.feed_text("queued").unwrap();
     let mut parts = ws.into_parts();
@@ -151,7 +150,7 @@ fn a_connection_taken_apart_has_lost_nothing() {
     assert_eq!(ws.recv().unwrap(), Some(Event::Text("later")));
 
     block_on(async {
-        let mut ws = asynchronous::accept(Scripted::new([&head]), &config()).await.unwrap();
+        let mut ws = asynchronous::accept(scripted([&head]), &config()).await.unwrap();
         assert_eq!(ws.recv().await.unwrap(), Some(Event::Text("with the head")));
         ws.feed_text("queued").await.unwrap();
         let mut parts = ws.into_parts();

@@ -1,8 +1,6 @@
 //! What the tests of the protocol share: one end of a connection, to be fed with literal bytes.
 
-mod seen;
-
-pub use seen::Seen;
+pub use sotong::test_kit::Seen;
 
 use sotong::{
     Agreed, Config, Connection, ProtocolError, ReceiveBuffer, Role, SendBuffer, State, Transport,

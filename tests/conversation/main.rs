@@ -1,16 +1,12 @@
 //! Conversations between a client and a server, joined by buffers under a virtual clock.
 
-mod pair;
-#[path = "../common/seen.rs"]
-mod seen;
 mod talking;
 mod waiting;
 
 use std::time::Duration;
 
-use pair::{Pair, Side};
-use seen::Seen;
-use sotong::{Config, Role, SendError, State, Transport};
+use sotong::test_kit::{Pair, Seen, Side};
+use sotong::{Config, Connection, Event, Role, SendBuffer, SendError, State, Transport};
 
 fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -29,4 +25,11 @@ fn text(text: &str) -> Seen {
 
 fn close(code: u16, reason: &str) -> Seen {
     Seen::Close(Some((code, reason.into())))
+}
+
+/// Sends each text back, out of the receive buffer.
+fn echo(conn: &mut Connection, event: Event<'_>, tx: &mut SendBuffer) {
+    if let Event::Text(text) = event {
+        conn.send_text(text, tx).unwrap().queue();
+    }
 }

@@ -1,7 +1,7 @@
 //! How messages go over and how connections end.
 
 use sotong::handshake::{client, server};
-use sotong::{ProtocolError, ReceiveBuffer, SendBuffer};
+use sotong::{ProtocolError, ReceiveBuffer};
 
 use super::*;
 
@@ -36,7 +36,7 @@ fn a_connection_is_opened_used_and_closed() {
     for portion in [1, 7, usize::MAX] {
         let (mut pair, subprotocol) = open(&Config::default(), portion);
         assert_eq!(subprotocol.as_deref(), Some("b"));
-        pair.client.text("소통");
+        pair.client.send("소통");
         pair.server.conn.send_binary(&[0xff], &mut pair.server.tx).unwrap().queue();
         pair.exchange();
         pair.client.close(1000, "done");
@@ -50,11 +50,11 @@ fn a_connection_is_opened_used_and_closed() {
 #[test]
 fn an_echo_goes_out_of_the_buffer_it_came_in() {
     let mut pair = Pair::new(&Config::default());
-    pair.server.echoes = true;
+    pair.server.react(echo);
     let long = "가나다".repeat(5000);
     let messages = ["", "short", &long];
     for message in messages {
-        pair.client.text(message);
+        pair.client.send(message);
     }
     pair.exchange();
     assert_eq!(pair.client.events, messages.map(text));
@@ -80,9 +80,9 @@ fn either_end_may_close_and_the_server_ends_the_stream_first() {
             Role::Client => (&mut pair.client, &mut pair.server),
             Role::Server => (&mut pair.server, &mut pair.client),
         };
-        this.text("last");
+        this.send("last");
         this.close(4001, "bye");
-        that.text("last, too");
+        that.send("last, too");
         pair.exchange();
         let (this, that) = match closer {
             Role::Client => (pair.client, pair.server),
@@ -132,10 +132,10 @@ fn what_was_sent_before_the_peers_close_still_arrives_behind_ours() {
     pair.client.reads = false;
     pair.server.close(1001, "");
     pair.exchange();
-    pair.client.text("on its way");
+    pair.client.send("on its way");
     pair.exchange();
     assert_eq!(pair.states(), [State::Open, State::Closing]);
-    pair.client.text("and more");
+    pair.client.send("and more");
     pair.client.reads = true;
     pair.exchange();
     assert_eq!(pair.server.events, [text("on its way"), text("and more"), close(1001, "")]);

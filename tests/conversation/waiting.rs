@@ -1,6 +1,6 @@
 //! What happens when nothing happens: pings, deadlines, and queues that nobody empties.
 
-use sotong::{Agreed, Connection, Event, SendBuffer, TimedOut, Traffic};
+use sotong::{Agreed, TimedOut, Traffic};
 
 use super::*;
 
@@ -24,8 +24,8 @@ fn a_connection_with_traffic_is_not_pinged() {
     let mut pair = Pair::new(&Config::default());
     for second in (0..3600).step_by(29) {
         assert_eq!(pair.wait_until(secs(second)), None);
-        pair.client.text("a");
-        pair.server.text("b");
+        pair.client.send("a");
+        pair.server.send("b");
     }
     pair.exchange();
     assert!(pair.server.events.iter().all(|event| *event == text("a")));
@@ -100,7 +100,7 @@ fn a_peer_that_reads_slowly_is_not_given_up() {
     let mut pair = Pair::new(&quiet());
     pair.client.reads = false;
     pair.wire_len = 1;
-    pair.server.text("slow");
+    pair.server.send("slow");
     for second in (0..).step_by(29).take(6) {
         assert_eq!(pair.wait_until(secs(second)), None);
         pair.client.reads = true;
@@ -142,7 +142,7 @@ fn a_close_that_nobody_answers_ends_at_its_deadline_whatever_still_comes() {
     pair.client.reads = false;
     pair.server.close(1000, "");
     assert_eq!(pair.wait_until(secs(109)), None);
-    pair.client.text("still here");
+    pair.client.send("still here");
     assert_eq!(pair.wait_until(secs(500)), Some((secs(110), Role::Server, TimedOut::Close)));
     assert_eq!(pair.server.events, [text("still here")]);
     assert_eq!(pair.transports(), [Transport::Keep, Transport::Close]);

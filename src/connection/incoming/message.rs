@@ -101,6 +101,11 @@ impl Slot {
         !self.is_taken
     }
 
+    /// The bytes of memory behind it.
+    pub(super) fn memory_used(&self) -> usize {
+        self.place.as_ref().map_or(0, |_| size_of::<Message>())
+    }
+
     /// Gives the memory back if there is no message.
     pub(super) fn release(&mut self) {
         if self.is_empty() {

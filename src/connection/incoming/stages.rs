@@ -8,6 +8,7 @@ use crate::close::CloseFrame;
 use crate::error::ProtocolError;
 use crate::frame::{FirstTwo, FrameHeader, Opcode, RSV1};
 use crate::mask::Mask;
+use crate::trace;
 use crate::utf8;
 
 impl Incoming {
@@ -158,13 +159,20 @@ impl Incoming {
             Mask::new(key).apply(body);
         }
         match header.opcode {
-            Opcode::Ping => self.reply.pong_with(body),
+            Opcode::Ping => {
+                self.tally.ping();
+                self.reply.pong_with(body);
+            }
             Opcode::Close => {
                 let code = CloseFrame::decode(body)?.map(|frame| frame.code);
+                trace::close_received(self.role.name(), code);
                 self.reply.end_with(Ending::Closed(code));
                 self.stage = Stage::Closed;
             }
-            _ => {}
+            _ => {
+                self.tally.pong();
+                self.reply.ponged(body);
+            }
         }
         self.ready = Some(Ready::Control { opcode: header.opcode, len });
         Ok(true)

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::connection::{Agreed, Connection, MaskingKeys};
 use crate::deflate::Deflate;
 use crate::handshake::{BASE64, Extension, HandshakeError, accept_bytes};
+use crate::trace;
 
 /// What a client asked for, which its server's answer is held against.
 #[derive(Debug)]
@@ -59,6 +60,7 @@ impl Asked {
             _ => return Err(HandshakeError::SubprotocolNotOffered),
         }
         let agreed = self.agree(response)?;
+        trace::opened(|| response.subprotocol(), agreed.deflate.is_some());
         Ok(Connection::client(Arc::clone(&self.config), agreed, self.keys))
     }
 

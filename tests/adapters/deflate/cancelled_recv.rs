@@ -7,7 +7,7 @@ use sotong::{Chunk, Event, Opcode};
 
 use super::*;
 use crate::cancel::{in_runtime, poll_some};
-use crate::scripted::{Scripted, frames};
+use crate::scripted::{Scripted, frames, hesitant};
 
 /// Messages that refer to each other and to none, in fragments with pings between them; and the bytes
 /// that bring them to `role`.
@@ -166,7 +166,7 @@ fn a_dropped_recv_loses_nothing_of_a_compressed_message() {
             let (messages, bytes) = script(role, agreed);
             for (name, receive) in WAYS {
                 for (cut, polls) in PACES {
-                    let io = Scripted::new(bytes.chunks(cut)).hesitant(2);
+                    let io = hesitant(bytes.chunks(cut), 2);
                     let connection = connection(role, &config(|_| {}), agreed);
                     let ws = WebSocket::from_parts(parts(io.clone(), connection));
                     let what = format!("{name}, {role:?}, {agreed:?}, {polls} polls, by {cut}");
@@ -177,7 +177,7 @@ fn a_dropped_recv_loses_nothing_of_a_compressed_message() {
                         (true, Opcode::Pong, b"third".to_vec()),
                         (true, Opcode::Close, b"\x03\xe8".to_vec()),
                     ];
-                    assert_eq!(frames(&io.written()), replies, "{what}");
+                    assert_eq!(frames(&io.inner().written()), replies, "{what}");
                 }
             }
         }
@@ -197,7 +197,7 @@ fn an_echo_whose_recv_is_dropped_says_the_same_in_the_same_order() {
                 })
                 .collect();
             for (cut, polls) in PACES {
-                let io = Scripted::new(bytes.chunks(cut)).hesitant(2);
+                let io = hesitant(bytes.chunks(cut), 2);
                 let connection = connection(role, &config(|_| {}), agreed);
                 let mut ws = WebSocket::from_parts(parts(io.clone(), connection));
                 loop {
@@ -210,7 +210,7 @@ fn an_echo_whose_recv_is_dropped_says_the_same_in_the_same_order() {
                     };
                     fed.expect("there is room in the queue").unwrap();
                 }
-                let received = Peer::of(role, agreed).receive(&io.written());
+                let received = Peer::of(role, agreed).receive(&io.inner().written());
                 assert_eq!(received, answers, "{role:?}, {agreed:?}, {polls} polls, by {cut}");
             }
         }

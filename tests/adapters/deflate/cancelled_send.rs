@@ -10,7 +10,7 @@ use sotong::{Error, SendError};
 use super::ways::{Async, HALVES, Halves, Sending, WHOLE, Way, Whole};
 use super::*;
 use crate::cancel::{in_runtime, poll_some};
-use crate::scripted::{Scripted, frames, paused};
+use crate::scripted::{Scripted, frames, hesitant, paused};
 
 /// Who sends, on what was agreed, over what stream.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,7 @@ impl Case {
     fn open(&self) -> (Scripted, Whole) {
         let mut config = config(|_| {});
         config.limits.send_queue = self.send_queue;
-        let io = Scripted::new([b""; 0]).hesitant(self.max_write);
+        let io = hesitant([b""; 0], self.max_write);
         let connection = connection(self.role, &config, self.agreed);
         (io.clone(), WebSocket::from_parts(parts(io, connection)))
     }
@@ -87,7 +87,7 @@ fn send_and_drop<S>(
     complete(last(&mut ws, texts[4][..].into()));
     done.push(true);
 
-    let written = io.written();
+    let written = io.inner().written();
     let arrived = case.received(&written);
     let messages = texts.iter().map(|text| Message::from(&text[..]));
     let there: Vec<bool> = messages.clone().map(|message| arrived.contains(&message)).collect();
@@ -157,7 +157,7 @@ fn send_parts_and_drop<S>(
     complete(send(&mut ws, &parts[4], true));
     done.push(true);
 
-    let written = io.written();
+    let written = io.inner().written();
     let [Message::Text(message), next] = &case.received(&written)[..] else {
         panic!("{what}: two messages were sent")
     };
@@ -212,7 +212,7 @@ async fn overfill<S>(
     }
     sink.flush().await.unwrap();
     assert!(accepted.len() >= 6 && refused >= 6, "{case:?}: {} {refused}", accepted.len());
-    assert_eq!(case.received(&io.written()), accepted, "{case:?}");
+    assert_eq!(case.received(&io.inner().written()), accepted, "{case:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::ways::{
     Async, BLOCKING_HALVES, BLOCKING_REPLIES, BLOCKING_WHOLE, Blocking, HALVES, REPLIES, WHOLE, Way,
 };
 use super::*;
-use crate::scripted::{Scripted, masked, paused, plain};
+use crate::scripted::{Scripted, masked, paused, plain, scripted};
 
 /// One that is compressed on its own merits, and one below the threshold.
 const TEXTS: [&str; 2] = [LONG, "na na na na na na na na na na na na na na"];
@@ -40,7 +40,7 @@ fn everybody() -> Vec<(Role, Agreed, Config)> {
 /// A stream that brings something to reply to for each of [`payloads`], by two ways to reply.
 fn stream(role: Role) -> Scripted {
     let frame = if role == Role::Server { masked } else { plain };
-    Scripted::new(vec![frame(0x8a, b""); 12])
+    scripted(vec![frame(0x8a, b""); 12])
 }
 
 /// Sends in each of these ways.
@@ -60,7 +60,7 @@ async fn send_all_async<S>(ws: &mut S, ways: &[Way<Async<S>>]) {
 
 /// Whether the peer gets all that was sent in these ways, and compressed what should be.
 fn check<F>((role, agreed): (Role, Agreed), io: &Scripted, ways: &[Way<F>]) {
-    let written = io.written();
+    let written = io.inner().written();
     let frames = compressed(&written);
     assert_eq!(frames.len(), 6 * ways.len());
     for (way, frames) in ways.iter().zip(frames.chunks(6)) {

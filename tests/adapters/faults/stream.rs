@@ -10,37 +10,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use sotong::handshake::server;
+use sotong::test_kit::{Fault, Operation, What};
 use sotong::{Config, FrameHeader, Opcode, ReceiveBuffer, SendBuffer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
-    Read,
-    Write,
-    Flush,
-    Shutdown,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
-    /// Only one byte is moved.
-    Short,
-    /// Not now, but soon.
-    Pends,
-    /// No byte is moved: the end of the stream, for a read.
-    Zero,
-    Fails(ErrorKind),
-}
-
-/// What goes wrong with which operation, the first one being number 0.
-#[derive(Clone, Copy, Debug)]
-pub struct Fault {
-    pub operation: Operation,
-    pub nth: usize,
-    pub what: What,
-    /// Whether nothing can be read or written any more.
-    pub is_fatal: bool,
-}
 
 /// What the peer sends at once, when it has seen so many heads and frames.
 #[derive(Clone, Debug)]
@@ -224,7 +196,7 @@ impl Inner {
         }
         let fault = self.fault.filter(|fault| (fault.operation, fault.nth) == (operation, n))?;
         self.has_hit = true;
-        if fault.is_fatal {
+        if fault.lasts {
             self.dead = Some(fault.what);
             if operation == Operation::Read {
                 self.script.clear();
@@ -369,7 +341,7 @@ impl sotong::blocking::Stream for Faulty {
     }
 
     fn shut_down(&mut self) -> io::Result<bool> {
-        self.block(Operation::Shutdown, |inner, what| {
+        self.block(Operation::ShutDown, |inner, what| {
             Poll::Ready(inner.shut_down(what).map(|()| true))
         })
     }
@@ -419,6 +391,6 @@ impl AsyncWrite for Faulty {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll(Operation::Shutdown, cx, |inner, what| Poll::Ready(inner.shut_down(what)))
+        self.poll(Operation::ShutDown, cx, |inner, what| Poll::Ready(inner.shut_down(what)))
     }
 }

@@ -6,7 +6,7 @@ use sotong::blocking::ByteStream;
 use sotong::{Agreed, Connection, Opcode, ProtocolError};
 
 use super::*;
-use crate::scripted::{frames, masked};
+use crate::scripted::{frames, hesitant, masked, scripted};
 
 /// All bytes up to the end, by `size`, and how reading ends: twice, as it is each time the same.
 /// And what was written meanwhile.
@@ -17,21 +17,19 @@ fn read_all(stream: &[u8], step: usize, size: usize) -> Vec<(String, Drained)> {
     let connection = || Connection::server(Config::default(), Agreed::default());
     let mut all = vec![];
 
-    let io = Scripted::new(&reads);
+    let io = scripted(&reads);
     let ws = blocking::WebSocket::from_parts(parts(io.clone(), connection())).unwrap();
     let mut bytes = ws.into_byte_stream();
     all.push(("blocking".into(), drain(&io, size, |buf| bytes.read(buf))));
-    let io = Scripted::new(&reads);
+    let io = scripted(&reads);
     let ws = blocking::WebSocket::from_parts(parts(io.clone(), connection())).unwrap();
     let mut bytes = ws.split().unwrap().0.into_byte_stream();
     all.push(("blocking half".into(), drain(&io, size, |buf| bytes.read(buf))));
 
     in_runtime(|| {
         for polls in [usize::MAX, 1, 2, 3, 5] {
-            let stream = || match Scripted::new(&reads) {
-                io if polls < usize::MAX => io.hesitant(1_000),
-                io => io,
-            };
+            let stream =
+                || if polls < usize::MAX { hesitant(&reads, 1_000) } else { scripted(&reads) };
             let io = stream();
             let mut bytes = server(io.clone(), &Config::default()).into_byte_stream();
             all.push((
@@ -72,7 +70,7 @@ fn drain(
     };
     let again = read(&mut buf).map(|n| assert_eq!(n, 0));
     assert_eq!(again.map_err(|error| (error.kind(), broken_rule(&error))), end);
-    (bytes, end, io.written())
+    (bytes, end, io.inner().written())
 }
 
 /// Messages of all kinds that bytes may come in: "one two three" and 3,000 more.
@@ -148,7 +146,7 @@ fn messages_of_any_size_pass_whatever_the_limits_are() {
     let mut config = Config::default();
     config.limits.fragments = 100;
     let connection = Connection::server(&config, Agreed::default());
-    let ws = blocking::WebSocket::from_parts(parts(Scripted::new([stream]), connection)).unwrap();
+    let ws = blocking::WebSocket::from_parts(parts(scripted([stream]), connection)).unwrap();
     let mut bytes = ws.into_byte_stream();
     assert_eq!(io::copy(&mut bytes, &mut io::sink()).unwrap(), 6 << 20);
 }
@@ -176,24 +174,21 @@ fn each_write_is_a_message_of_at_most_64_kib() {
         stream.flush().unwrap();
         stream
     }
-    let io = Scripted::new([b""]);
+    let io = scripted([b""]);
     let ws = blocking::WebSocket::from_parts(parts(io.clone(), connection())).unwrap();
     let mut bytes = write(ws.into_byte_stream(), &writes);
     (0..2).for_each(|_| bytes.shut_down().unwrap());
     assert_eq!(bytes.write(b"more").unwrap_err().kind(), ErrorKind::BrokenPipe);
-    check("blocking", &io.written());
-    let io = Scripted::new([b""]);
+    check("blocking", &io.inner().written());
+    let io = scripted([b""]);
     let ws = blocking::WebSocket::from_parts(parts(io.clone(), connection())).unwrap();
     let mut bytes = write(ws.split().unwrap().1.into_byte_stream(), &writes);
     (0..2).for_each(|_| bytes.shut_down().unwrap());
-    check("blocking half", &io.written());
+    check("blocking half", &io.inner().written());
 
     in_runtime(|| {
         for polls in [usize::MAX, 1, 2, 3, 5] {
-            let io = match Scripted::new([b""]) {
-                io if polls < usize::MAX => io.hesitant(5_000),
-                io => io,
-            };
+            let io = if polls < usize::MAX { hesitant([b""], 5_000) } else { scripted([b""]) };
             let mut stream = server(io.clone(), &Config::default()).into_byte_stream();
             for mut bytes in writes {
                 while !bytes.is_empty() {
@@ -205,7 +200,7 @@ fn each_write_is_a_message_of_at_most_64_kib() {
             (0..2).for_each(|_| until(|| poll_some(stream.shutdown(), polls)).unwrap());
             let late = until(|| poll_some(stream.write(b"more"), polls));
             assert_eq!(late.unwrap_err().kind(), ErrorKind::BrokenPipe);
-            check(&format!("tokio, {polls} polls"), &io.written());
+            check(&format!("tokio, {polls} polls"), &io.inner().written());
         }
     });
 }
@@ -214,21 +209,21 @@ fn each_write_is_a_message_of_at_most_64_kib() {
 fn what_comes_behind_our_close_can_be_read_still() {
     let stream = [messages(), masked(0x88, b"\x03\xe8")].concat();
     let connection = Connection::server(Config::default(), Agreed::default());
-    let io = Scripted::new(cut(&stream, 10));
+    let io = scripted(cut(&stream, 10));
     let ws = blocking::WebSocket::from_parts(parts(io.clone(), connection)).unwrap();
     let mut stream = ws.into_byte_stream();
     stream.shut_down().unwrap();
     let mut seen = vec![];
     stream.read_to_end(&mut seen).unwrap();
     assert!(seen == bytes());
-    assert_eq!(frames(&io.written())[0], (true, Opcode::Close, b"\x03\xe8".to_vec()));
+    assert_eq!(frames(&io.inner().written())[0], (true, Opcode::Close, b"\x03\xe8".to_vec()));
 }
 
 #[test]
 fn of_a_message_that_was_read_in_part_the_rest_comes_as_a_message() {
     let stream = [masked(0x82, b"onetwo"), masked(0x82, b"three")].concat();
     let connection = Connection::server(Config::default(), Agreed::default());
-    let io = Scripted::new([stream]);
+    let io = scripted([stream]);
     let ws = blocking::WebSocket::from_parts(parts(io, connection)).unwrap();
     let mut stream = ws.into_byte_stream();
     stream.read_exact(&mut [0; 3]).unwrap();

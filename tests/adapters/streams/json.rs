@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sotong::{Error, Event, Message, Opcode};
 
 use super::*;
-use crate::scripted::{frames, masked};
+use crate::scripted::{frames, hesitant, masked, scripted};
 
 /// A value, a ping, no JSON, not such a value, binary, no JSON that is binary, the rest of the
 /// input.
@@ -51,18 +51,18 @@ fn expected() -> Vec<Option<(String, u32)>> {
 #[test]
 fn what_is_no_json_is_told_and_the_next_value_comes() {
     let connection = || sotong::Connection::server(Config::default(), sotong::Agreed::default());
-    let io = Scripted::new(messages());
+    let io = scripted(messages());
     let mut ws = blocking::WebSocket::from_parts(parts(io.clone(), connection())).unwrap();
     assert_eq!(collect(|| Some(ws.recv_json())), expected());
     let pong = (true, Opcode::Pong, b"?".to_vec());
-    assert_eq!(frames(&io.written()), [pong, (true, Opcode::Close, b"\x03\xe8".to_vec())]);
-    let io = Scripted::new(messages());
+    assert_eq!(frames(&io.inner().written()), [pong, (true, Opcode::Close, b"\x03\xe8".to_vec())]);
+    let io = scripted(messages());
     let ws = blocking::WebSocket::from_parts(parts(io, connection())).unwrap();
     let mut receiver = ws.split().unwrap().0;
     assert_eq!(collect(|| Some(receiver.recv_json())), expected());
     in_runtime(|| {
         for polls in 1..10 {
-            let stream = || Scripted::new(messages()).hesitant(3);
+            let stream = || hesitant(messages(), 3);
             let mut ws = server(stream(), &Config::default());
             assert_eq!(collect(|| poll_some(ws.recv_json(), polls)), expected(), "{polls}");
             let mut receiver = server(stream(), &Config::default()).split().0;
@@ -77,7 +77,7 @@ fn a_value_may_borrow_from_its_message() {
     let map: HashMap<&str, &str> = event.json().unwrap();
     assert_eq!((map["a"], map["b"]), ("x", "y"));
     let connection = sotong::Connection::server(Config::default(), sotong::Agreed::default());
-    let io = Scripted::new([masked(0x81, br#"["one","two"]"#)]);
+    let io = scripted([masked(0x81, br#"["one","two"]"#)]);
     let mut ws = blocking::WebSocket::from_parts(parts(io, connection)).unwrap();
     let words: Vec<&str> = ws.recv_json().unwrap().unwrap();
     assert_eq!(words, ["one", "two"]);
@@ -86,12 +86,12 @@ fn a_value_may_borrow_from_its_message() {
 #[test]
 fn text_that_is_no_utf8_ends_the_connection_as_ever() {
     let connection = || sotong::Connection::server(Config::default(), sotong::Agreed::default());
-    let io = Scripted::new([masked(0x81, b"\"\xff\"")]);
+    let io = scripted([masked(0x81, b"\"\xff\"")]);
     let mut ws = blocking::WebSocket::from_parts(parts(io, connection())).unwrap();
     let told = ws.recv_json::<String>();
     assert!(matches!(told, Err(Error::Protocol(ProtocolError::TextNotUtf8))), "{told:?}");
     in_runtime(|| {
-        let io = Scripted::new([masked(0x81, b"\"\xff\"")]);
+        let io = scripted([masked(0x81, b"\"\xff\"")]);
         let mut ws = server(io, &Config::default());
         let told = poll_some(ws.recv_json::<String>(), 9).unwrap();
         assert!(matches!(told, Err(Error::Protocol(ProtocolError::TextNotUtf8))), "{told:?}");
@@ -107,40 +107,40 @@ fn a_value_leaves_as_text_and_what_cannot_be_told_as_json_does_not_leave() {
     let text = (true, Opcode::Text, br#"["move",[3,4]]"#.to_vec());
     let both = [text.clone(), text];
 
-    let io = Scripted::new([b""]);
+    let io = scripted([b""]);
     let mut ws = blocking::WebSocket::from_parts(parts(io.clone(), connection())).unwrap();
     assert!(is_json(ws.send_json(&bad)) && is_json(ws.feed_json(&bad)));
     ws.feed_json(&value).unwrap();
-    assert_eq!(io.written(), b"");
+    assert_eq!(io.inner().written(), b"");
     ws.send_json(&value).unwrap();
-    assert_eq!(frames(&io.written()), both);
+    assert_eq!(frames(&io.inner().written()), both);
 
-    let io = Scripted::new([b""]);
+    let io = scripted([b""]);
     let ws = blocking::WebSocket::from_parts(parts(io.clone(), connection())).unwrap();
     let mut sender = ws.split().unwrap().1;
     assert!(is_json(sender.send_json(&bad)) && is_json(sender.feed_json(&bad)));
     sender.feed_json(&value).unwrap();
     sender.send_json(&value).unwrap();
-    assert_eq!(frames(&io.written()), both);
+    assert_eq!(frames(&io.inner().written()), both);
 
     in_runtime(|| {
         let done = |result: Option<Result<()>>| result.expect("there is room");
-        let io = Scripted::new([b""]);
+        let io = scripted([b""]);
         let mut ws = server(io.clone(), &Config::default());
         assert!(is_json(done(poll_some(ws.send_json(&bad), 1))));
         assert!(is_json(done(poll_some(ws.feed_json(&bad), 1))));
         done(poll_some(ws.feed_json(&value), 1)).unwrap();
-        assert_eq!(io.written(), b"");
+        assert_eq!(io.inner().written(), b"");
         done(poll_some(ws.send_json(&value), 1)).unwrap();
-        assert_eq!(frames(&io.written()), both);
+        assert_eq!(frames(&io.inner().written()), both);
 
-        let io = Scripted::new([b""]);
+        let io = scripted([b""]);
         let mut sender = server(io.clone(), &Config::default()).split().1;
         assert!(is_json(done(poll_some(sender.send_json(&bad), 1))));
         assert!(is_json(done(poll_some(sender.feed_json(&bad), 1))));
         done(poll_some(sender.feed_json(&value), 1)).unwrap();
         done(poll_some(sender.send_json(&value), 1)).unwrap();
-        assert_eq!(frames(&io.written()), both);
+        assert_eq!(frames(&io.inner().written()), both);
     });
 }
 

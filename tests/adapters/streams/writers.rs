@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use sotong::{Error, Opcode, SendError};
 
 use super::*;
-use crate::scripted::{frames, masked};
+use crate::scripted::{frames, masked, scripted};
 
 const FRAGMENT: usize = 64 * 1024;
 
@@ -96,7 +96,7 @@ fn text_may_be_cut_anywhere_and_its_fragments_are_whole_characters() {
 #[test]
 fn what_is_no_text_is_not_taken_and_the_message_goes_on() {
     let connection = || sotong::Connection::server(Config::default(), sotong::Agreed::default());
-    let io = Scripted::new([b""]);
+    let io = scripted([b""]);
     let mut ws = blocking::WebSocket::from_parts(parts(io.clone(), connection())).unwrap();
     let mut writer = ws.text_writer();
     writer.write_all("오".as_bytes()).unwrap();
@@ -109,13 +109,13 @@ fn what_is_no_text_is_not_taken_and_the_message_goes_on() {
     assert_eq!(writer.write(b"x").unwrap_err().kind(), ErrorKind::InvalidData, "within 징");
     writer.write_all(&"징".as_bytes()[1..]).unwrap();
     writer.finish().unwrap();
-    assert_eq!(frames(&io.written()), [(true, Opcode::Text, "오징".into())]);
+    assert_eq!(frames(&io.inner().written()), [(true, Opcode::Text, "오징".into())]);
 }
 
 #[test]
 fn behind_the_end_of_a_message_nothing_more_is_taken() {
     let connection = || sotong::Connection::server(Config::default(), sotong::Agreed::default());
-    let io = Scripted::new([b""]);
+    let io = scripted([b""]);
     let mut ws = blocking::WebSocket::from_parts(parts(io.clone(), connection())).unwrap();
     let mut writer = ws.binary_writer();
     (0..2).for_each(|_| writer.finish().unwrap());
@@ -129,7 +129,7 @@ fn behind_the_end_of_a_message_nothing_more_is_taken() {
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::BrokenPipe);
     });
     let empty = (true, Opcode::Binary, vec![]);
-    assert_eq!(frames(&io.written()), [empty.clone(), empty]);
+    assert_eq!(frames(&io.inner().written()), [empty.clone(), empty]);
 }
 
 #[test]

@@ -1,14 +1,30 @@
 //! Events that own what they carry, so that they may be collected and compared.
 
-use sotong::Event;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::connection::Event;
 
 /// An event that outlives the receive buffer.
+///
+/// ```
+/// use sotong::{CloseCode, Event, test_kit::Seen};
+///
+/// assert_eq!(Seen::from(Event::Text("소통")), Seen::Text("소통".into()));
+/// let close = Event::Close(Some(CloseCode::NORMAL.into()));
+/// assert_eq!(Seen::from(close), Seen::Close(Some((1000, "".into()))));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
+    /// A text message.
     Text(String),
+    /// A binary message.
     Binary(Vec<u8>),
+    /// A ping.
     Ping(Vec<u8>),
+    /// A pong.
     Pong(Vec<u8>),
+    /// A Close frame: its code and its reason.
     Close(Option<(u16, String)>),
 }
 

@@ -1,0 +1,52 @@
+//! What the writing half knows of itself: what it has sent, how long a ping takes, what it holds.
+
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use super::{Outgoing, Sent};
+use crate::buffer::SendBuffer;
+use crate::config::Config;
+use crate::trace;
+
+impl Outgoing {
+    /// Whether a pong has come that tells the round-trip time, if only the time were known.
+    #[cfg(feature = "std")]
+    pub(crate) fn awaits_time(&self) -> bool {
+        self.reply.has_ponged()
+    }
+
+    /// Says what time it is.
+    pub(crate) fn tell_time(&mut self, now: Duration) {
+        if let Some(pong) = self.reply.take_ponged()
+            && let Some(round_trip) = self.timing.answer(now, pong)
+        {
+            trace::measured(self.role().name(), round_trip);
+        }
+    }
+
+    /// What was sent so far.
+    pub fn statistics(&self, tx: &SendBuffer) -> Sent {
+        self.sent(tx.sent(), tx.len())
+    }
+
+    /// As [`statistics`](Self::statistics), when the stream has taken so many bytes and so many are
+    /// queued.
+    pub(crate) fn sent(&self, bytes: u64, queued: usize) -> Sent {
+        self.tally.sent(bytes, queued, self.timing.round_trip())
+    }
+
+    /// The bytes of memory that it has at the moment, itself and what it holds on the heap, with its
+    /// configuration if no other connection shares that.
+    pub fn memory_used(&self) -> usize {
+        /// Both halves of a connection have the configuration.
+        const HALVES: usize = 2;
+        let config = match Arc::strong_count(&self.config) {
+            0..=HALVES => size_of::<(usize, usize, Config)>(),
+            _ => 0,
+        };
+        size_of::<Self>()
+            + config
+            + self.compressor.as_ref().map_or(0, |compressor| compressor.memory_used())
+            + self.reply.memory_used()
+    }
+}
