@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo run --release -- [memory|loopback|all] [--out DIR] [--quick]
-//! cargo run --release -- chart RESULTS.json DIR
+//! cargo run --release -- chart RESULTS.json DIR   # the tables once more, and the charts
 //! ```
 
 mod asked;
@@ -41,7 +41,9 @@ fn run(args: &[String]) -> io::Result<()> {
             Ok(())
         }
         ("chart", [results, directory]) => {
-            charts::draw(&Results::read(Path::new(results))?, Path::new(directory))
+            let (results, directory) = (Results::read(Path::new(results))?, Path::new(directory));
+            results.write(directory)?;
+            charts::draw(&results, directory)
         }
         ("memory" | "loopback" | "all", options) => measure(command, options),
         _ => Err(io::Error::other(USAGE)),
