@@ -29,6 +29,14 @@ pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 
 /// What can go wrong in an adapter.
+///
+/// ```
+/// use sotong::{CloseCode, Error, ProtocolError};
+///
+/// let error = Error::from(ProtocolError::MessageTooBig);
+/// assert!(error.is_peer_fault() && !error.is_abrupt_close());
+/// assert_eq!(error.close_code(), Some(CloseCode::TOO_BIG));
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -53,7 +61,8 @@ pub enum Error {
     Uri(InvalidUri),
 }
 
-/// A result with the adapters' [`Error`].
+/// A result with the adapters' [`Error`]; for an example see
+/// [the guide](crate#a-server-in-ten-lines).
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
@@ -204,6 +213,8 @@ impl fmt::Display for Told<'_> {
 }
 
 /// What a WebSocket of either adapter is made of.
+///
+/// [`new`](Self::new) has an example.
 #[derive(Debug)]
 pub struct Parts<S> {
     /// The stream.

@@ -67,6 +67,8 @@ pub use tls::TlsStream;
 use writer::Writer;
 
 /// A WebSocket connection over a stream.
+///
+/// For an example see the [module](crate::blocking).
 #[derive(Debug)]
 pub struct WebSocket<S> {
     reader: Reader,
@@ -302,6 +304,8 @@ impl<S: Stream> WebSocket<S> {
 }
 
 /// Answers an event that is still borrowed; see [`WebSocket::recv_reply`].
+///
+/// For an example see the [module](crate::blocking).
 #[derive(Debug)]
 pub struct Responder<'w, S> {
     writer: &'w mut Writer<S>,

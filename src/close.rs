@@ -9,6 +9,14 @@ use crate::utf8;
 ///
 /// Names come from the registry of section 11.7. Codes 3000 to 3999 are registered by libraries and
 /// frameworks, 4000 to 4999 are free for private use: `CloseCode(4001)`.
+///
+/// ```
+/// use sotong::CloseCode;
+///
+/// assert_eq!(CloseCode::GOING_AWAY, CloseCode(1001));
+/// assert!(CloseCode(4001).is_sendable());
+/// assert!(!CloseCode::ABNORMAL.is_sendable());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CloseCode(pub u16);
 
@@ -57,6 +65,14 @@ impl fmt::Display for CloseCode {
 }
 
 /// The body of a Close frame: a code and a reason for people who read logs.
+///
+/// ```
+/// use sotong::{CloseCode, CloseFrame};
+///
+/// let slow = CloseFrame { code: CloseCode::TRY_AGAIN_LATER, reason: "too slow" };
+/// let bye = CloseFrame::from(CloseCode::NORMAL); // without a reason
+/// # assert_eq!((slow.code.0, bye.reason), (1013, ""));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CloseFrame<'b> {
     /// Why.

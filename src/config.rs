@@ -49,6 +49,9 @@ impl From<&Config> for Arc<Config> {
 /// | [`head`](Self::head) | 16 KiB | 431, or 414 within the first line; a client gives up |
 /// | [`head_lines`](Self::head_lines) | 100 | 431; a client gives up |
 /// | [`refusal_body`](Self::refusal_body) | 16 KiB | the rest of the body is not read |
+///
+/// For an example see [`Config`]; what to change for which use is in
+/// [the guide](crate#limits-and-timeouts).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -121,6 +124,9 @@ impl Default for Limits {
 /// | [`pong`](Self::pong) | 20 s | that ping, while nothing at all comes | [`TimedOut::Pong`] |
 /// | [`close`](Self::close) | 10 s | our Close frame to the end of the stream | [`TimedOut::Close`] |
 /// | [`send`](Self::send) | 30 s | the last byte the peer took, while more is queued | [`TimedOut::Send`] |
+///
+/// For an example see [`Config`]; what to change for which use is in
+/// [the guide](crate#limits-and-timeouts).
 ///
 /// [`TimedOut::Pong`]: crate::TimedOut::Pong
 /// [`TimedOut::Close`]: crate::TimedOut::Close

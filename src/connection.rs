@@ -31,6 +31,12 @@ use crate::timing::Traffic;
 
 /// Which end of the connection this is. A client masks what it sends, a server must not (section
 /// 5.1).
+///
+/// ```
+/// use sotong::{Agreed, Config, Connection, Role};
+///
+/// assert_eq!(Connection::server(Config::default(), Agreed::default()).role(), Role::Server);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// The end that asked for the connection.
@@ -52,10 +58,34 @@ impl Role {
 /// Where a client's masking keys come from: a fresh one at every call, that nobody can predict,
 /// from a strong source of entropy (section 10.3); `None` if there is none, and then nothing is
 /// sent.
+///
+/// ```
+/// # #[cfg(feature = "std")] {
+/// use sotong::{Agreed, Config, Connection};
+///
+/// fn key() -> Option<[u8; 4]> {
+///     let mut key = [0; 4];
+/// #   mod getrandom { pub fn fill(_: &mut [u8]) -> Result<(), ()> { Ok(()) } }
+///     getrandom::fill(&mut key).ok()?; // of the crate `getrandom`
+///     Some(key)
+/// }
+/// let conn = Connection::client(Config::default(), Agreed::default(), key);
+/// # }
+/// ```
 pub type MaskingKeys = fn() -> Option<[u8; 4]>;
 
 /// How far the closing handshake has come (section 7.1). Derived from whether a Close was sent and
 /// whether one was received.
+///
+/// ```
+/// use sotong::{Agreed, Config, Connection, SendBuffer, State};
+///
+/// let mut conn = Connection::server(Config::default(), Agreed::default());
+/// assert_eq!(conn.state(), State::Open);
+/// conn.close(None, &mut SendBuffer::new())?.queue();
+/// assert_eq!(conn.state(), State::Closing);
+/// # Ok::<(), sotong::SendError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// Neither end has sent a Close frame.
@@ -67,6 +97,8 @@ pub enum State {
 }
 
 /// What to do with the stream below (section 7.1.1).
+///
+/// For an example see [the guide](crate#an-adapter-of-your-own).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Transport {
     /// Read, and write what is queued.
@@ -85,6 +117,8 @@ pub enum Transport {
 
 /// What the opening handshake agreed on beyond the protocol itself: the extensions in use (section
 /// 9).
+///
+/// For an example see [`Connection`]: nothing, by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Agreed {
@@ -193,6 +227,23 @@ impl Connection {
     ///
     /// The reading half unmasks and checks on its own; only when something is due does it need the
     /// other one, for [`Outgoing::answer`].
+    ///
+    /// ```
+    /// use sotong::{Agreed, Config, Connection, Event, ReceiveBuffer, SendBuffer};
+    ///
+    /// let conn = Connection::server(Config::default(), Agreed::default());
+    /// let (mut incoming, mut outgoing) = conn.split();
+    /// let (mut rx, mut tx) = (ReceiveBuffer::with_capacity(512), SendBuffer::new());
+    ///
+    /// rx.extend(b"\x89\x80\0\0\0\0"); // a ping
+    /// assert_eq!(incoming.next_event(&mut rx)?, Some(Event::Ping(b"")));
+    /// if incoming.has_reply() {
+    ///     outgoing.answer(&mut incoming); // under the lock that the halves share
+    /// }
+    /// outgoing.poll_transmit(&mut tx);
+    /// assert_eq!(tx.transmit().slices()[0], b"\x8a\x00");
+    /// # Ok::<(), sotong::ProtocolError>(())
+    /// ```
     pub fn split(self) -> (Incoming, Outgoing) {
         (self.incoming, self.outgoing)
     }

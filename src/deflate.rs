@@ -127,6 +127,8 @@ impl Default for Deflate {
 }
 
 /// Whether to compress a message; see [`Payload::compress`](crate::Payload::compress).
+///
+/// For an example see [`Payload`](crate::Payload).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compress {
     /// If it has at least [`Deflate::threshold`] bytes.

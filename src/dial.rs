@@ -49,6 +49,8 @@ pub use uri::InvalidUri;
 pub(crate) use uri::{Authority, Uri, User};
 
 /// Whom to connect to, and how. It can be used again, as after a connection was lost.
+///
+/// For an example see the [module](self).
 #[derive(Clone, Debug)]
 pub struct Dialer {
     uri: Uri,

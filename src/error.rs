@@ -11,6 +11,17 @@ use core::fmt;
 ///
 /// A Close frame with [`close_code`](ProtocolError::close_code) has been queued, where a Close
 /// frame may still be sent; nothing that arrives later is looked at.
+///
+/// ```
+/// use sotong::{Agreed, CloseCode, Config, Connection, ProtocolError, ReceiveBuffer};
+///
+/// let mut conn = Connection::server(Config::default(), Agreed::default());
+/// let mut rx = ReceiveBuffer::with_capacity(512);
+/// rx.extend(b"\x81\x05Hello"); // without a mask
+/// let error = conn.next_event(&mut rx).unwrap_err();
+/// assert_eq!(error, ProtocolError::NotMasked);
+/// assert_eq!(error.close_code(), CloseCode::PROTOCOL_ERROR);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProtocolError {
@@ -122,6 +133,16 @@ impl fmt::Display for ProtocolError {
 impl core::error::Error for ProtocolError {}
 
 /// This may not be sent now, and nothing was queued. The connection is as it was.
+///
+/// ```
+/// use sotong::{Agreed, Config, Connection, SendBuffer, SendError};
+///
+/// let mut conn = Connection::server(Config::default(), Agreed::default());
+/// let mut tx = SendBuffer::new();
+/// conn.close(None, &mut tx)?.queue();
+/// assert_eq!(conn.send_text("too late", &mut tx).unwrap_err(), SendError::Closing);
+/// # Ok::<(), SendError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SendError {
@@ -179,6 +200,26 @@ pub(crate) fn write_section(
 impl core::error::Error for SendError {}
 
 /// A deadline passed. See [`Timeouts`](crate::Timeouts).
+///
+/// ```
+/// use core::time::Duration;
+/// use sotong::{Agreed, Config, Connection, ReceiveBuffer, SendBuffer, TimedOut};
+///
+/// let mut conn = Connection::server(Config::default(), Agreed::default());
+/// let (rx, mut tx) = (ReceiveBuffer::with_capacity(512), SendBuffer::new());
+/// let mut now = Duration::ZERO;
+/// let outcome = loop {
+///     // Nothing happens before the next deadline.
+///     now = conn.poll_timeout(now, &rx, &tx).expect("there is always one");
+///     if let Err(error) = conn.handle_timeout(now, &rx, &tx) {
+///         break error;
+///     }
+///     conn.poll_transmit(&mut tx); // a ping
+///     let ping = tx.len();
+///     tx.transmit().consume(ping);
+/// };
+/// assert_eq!((outcome, now), (TimedOut::Pong, Duration::from_secs(30 + 20)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TimedOut {

@@ -10,6 +10,20 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 
 /// An extension as a header names it.
+///
+/// ```
+/// use sotong::handshake::server::Handshake;
+/// use sotong::{Config, ReceiveBuffer};
+///
+/// let mut rx = ReceiveBuffer::with_capacity(512);
+/// rx.extend(b"GET / HTTP/1.1\r\nSec-WebSocket-Extensions: ");
+/// rx.extend(b"permessage-deflate; server_max_window_bits=12\r\n\r\n");
+/// let request = Handshake::new(&Config::default()).receive(&mut rx)?.expect("it is complete");
+/// let offer = request.extensions().next().expect("there is one");
+/// assert_eq!(offer.name, "permessage-deflate");
+/// assert!(offer.parameters().eq([("server_max_window_bits", Some("12".into()))]));
+/// # Ok::<(), sotong::handshake::HandshakeError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extension<'h> {
     /// Its registered name, as `permessage-deflate`.
@@ -18,6 +32,8 @@ pub struct Extension<'h> {
 }
 
 /// A parameter of an extension: its name, and its value if it has one.
+///
+/// For an example see [`Extension`].
 pub type Parameter<'h> = (&'h str, Option<Cow<'h, str>>);
 
 /// A header that does not follow the grammar: "the recipient of such malformed data MUST

@@ -10,6 +10,8 @@
 use crate::error::ProtocolError;
 
 /// What a frame is: the values that section 11.8 has registered.
+///
+/// For an example see [`FrameHeader`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Opcode {
@@ -164,6 +166,8 @@ impl FrameHeader {
 pub(crate) const RSV1: u8 = 0x40;
 
 /// A header ready for the wire.
+///
+/// For an example see [`FrameHeader`].
 #[derive(Clone, Copy, Debug)]
 pub struct EncodedHeader {
     bytes: [u8; 16],

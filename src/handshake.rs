@@ -2,7 +2,7 @@
 //!
 //! A server reads a [`server::Request`], decides at leisure, then accepts or rejects it. A client
 //! starts a [`client::Handshake`] and gets an open connection or the server's refusal. Client and
-//! server share nothing but this page.
+//! server share nothing but this page; for examples see [`server`] and [`client`].
 
 pub mod client;
 pub(crate) mod head;
@@ -28,6 +28,13 @@ pub use head::Headers;
 /// Why an opening handshake fails.
 ///
 /// Where a client is at fault [`status`](Self::status) gives a server's answer for it.
+///
+/// ```
+/// use sotong::handshake::HandshakeError;
+///
+/// assert_eq!(HandshakeError::OriginNotAllowed.status(), Some(403));
+/// assert_eq!(HandshakeError::BadAccept.status(), None); // that was a server
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HandshakeError {

@@ -99,6 +99,8 @@ pub use ask::Handshake;
 
 /// The head of a request that an HTTP stack has read, from an [`http::Request`] or, as
 /// extractors of axum get them, its [`Parts`](request::Parts).
+///
+/// For an example see the [module](self).
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'r> {
     method: &'r Method,

@@ -5,67 +5,17 @@
 //! bytes out ◄── queue ◄── frames ◄── messages ◄── your code
 //! ```
 //!
-//! The core, [`Connection`] and [`handshake`], takes bytes that came and gives messages, takes
-//! messages and gives bytes to send. It never reads a socket, a clock or a source of randomness, so
-//! it runs under any runtime, under none, on bare metal, and in a test without a network. Most
-//! programs want an adapter:
+//! Most programs want an adapter: [`tokio`] over any `AsyncRead + AsyncWrite` (feature `tokio`), or
+//! [`blocking`] over any `Read + Write`, a thread per connection.
 //!
-//! * [`blocking`] over any `Read + Write`, a thread per connection;
-//! * [`tokio`] over any `AsyncRead + AsyncWrite` (feature `tokio`).
-//!
-//! # A conversation without a socket
-//!
-//! ```
-//! use sotong::{Agreed, Config, Connection, Event, ReceiveBuffer, SendBuffer};
-//!
-//! let config = Config::default();
-//! let mut client = Connection::client(&config, Agreed::default(), || Some([7, 7, 7, 7])); // keys must be random; see MaskingKeys
-//! let mut server = Connection::server(&config, Agreed::default());
-//! let mut queue = SendBuffer::new();
-//! let mut rx = ReceiveBuffer::with_capacity(4096);
-//!
-//! // The client sends; what it queued is what the server reads.
-//! let transmit = client.send_text("안녕", &mut queue)?;
-//! let bytes = transmit.slices().concat();
-//! assert_eq!(rx.extend(&bytes), bytes.len());
-//!
-//! // The server gets a message that lies in its receive buffer.
-//! assert_eq!(server.next_event(&mut rx)?, Some(Event::Text("안녕")));
-//! assert_eq!(server.next_event(&mut rx)?, None);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! # Who owns what
-//!
-//! The caller owns the two buffers. An [`Event`] borrows the [`ReceiveBuffer`], not the connection,
-//! so it can be answered while it is looked at, without a copy. Sending returns a [`Transmit`]: the
-//! queue, and behind it the payload, where it is large and need not be masked, still in the
-//! caller's memory. Write it, say how much went out, drop it: what is left is copied into the
-//! queue, so a frame is never half sent.
-//!
-//! # Limits and deadlines
-//!
-//! All that a peer can make us hold or wait for is bounded by default; [`Limits`] and [`Timeouts`]
-//! are the tables. The deadlines are part of the core ([`Connection::poll_timeout`]); the adapters
-//! arm them.
-//!
-//! # Whose pages may connect
-//!
-//! A browser opens a connection for any page, with the user's cookies. A server lets in the pages of
-//! its own host, and programs that are no browsers; [`Origins`] has the other choices, for
-//! [`Config::origins`].
+#![doc = include_str!("guide.md")]
 //!
 //! # Errors
 //!
 //! They are split by fault. [`ProtocolError`]: the peer broke a rule, and was told with the right
-//! close code. [`SendError`]: we may not send this now. [`handshake::HandshakeError`]: an opening handshake that fails. [`TimedOut`]:
-//! a deadline. The adapters have one [`Error`] for all of these and the stream's own.
-//!
-//! # Compression
-//!
-//! With the feature `deflate` messages may be compressed (permessage-deflate, RFC 7692), if
-//! [`Config::deflate`] is set on both ends. [`Deflate`] says what that costs and what it gives away,
-//! [`Payload::compress`] decides for one message, and [`Connection::agreed`] tells what was agreed.
+//! close code. [`SendError`]: we may not send this now. [`handshake::HandshakeError`]: an opening
+//! handshake that fails. [`TimedOut`]: a deadline. The adapters have one [`Error`] for all of these
+//! and the stream's own.
 //!
 //! # Messages of any size, and bytes without any
 //!

@@ -123,6 +123,12 @@ impl Default for Origins {
 }
 
 /// What was to be an origin is none: a scheme, a host, and a port if it is not the default one.
+///
+/// ```
+/// use sotong::{InvalidOrigin, Origins};
+///
+/// assert_eq!(Origins::list(["https://chat.example/"]), Err(InvalidOrigin)); // a path
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct InvalidOrigin;
 

@@ -126,6 +126,15 @@ pub use seen::Seen;
 ///
 /// The client's masking key is always the same.
 ///
+/// ```
+/// use sotong::test_kit::connections;
+/// use sotong::{Config, Role};
+///
+/// let (client, server) = connections(&Config::default(), &Config::default());
+/// assert_eq!((client.role(), server.role()), (Role::Client, Role::Server));
+/// assert_eq!(server.agreed().deflate, None); // neither asked for it
+/// ```
+///
 /// # Panics
 ///
 /// If what is to be tested cannot be opened: `limits.head` has no room for a request.
@@ -149,7 +158,7 @@ pub fn connections(client: &Config, server: &Config) -> (Connection, Connection)
 /// Two WebSockets that are connected, for two threads; the client's is the first.
 ///
 /// They share what lies between them with no other, are past the opening handshake, and both
-/// streams have this manner.
+/// streams have this manner. For an example see the [module](self).
 #[cfg(feature = "std")]
 pub fn blocking_pair(
     config: &Config,
@@ -164,7 +173,7 @@ pub fn blocking_pair(
 /// Two WebSockets that are connected, for two tasks; the client's is the first.
 ///
 /// They share what lies between them with no other, are past the opening handshake, and both
-/// streams have this manner.
+/// streams have this manner. For an example see the [module](self).
 #[cfg(feature = "tokio")]
 pub fn tokio_pair(
     config: &Config,

@@ -11,6 +11,9 @@ use crate::config::Timeouts;
 use crate::error::TimedOut;
 
 /// What has moved by some moment; all that the deadlines depend on.
+///
+/// It is what [`Outgoing::poll_timeout`](crate::Outgoing::poll_timeout) wants, where the buffers are
+/// elsewhere; for an example with a whole connection see [`TimedOut`](crate::TimedOut).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Traffic {
     /// Bytes that came since the start, as [`ReceiveBuffer::received`](crate::ReceiveBuffer::received)

@@ -91,6 +91,8 @@ use writer::{Writer, in_place};
 /// It is also a `Stream` and a `Sink` of [`Message`](crate::Message)s, in one task: where two tasks
 /// are to have a part each, let it be halves of [`split`](Self::split), which are a `Stream` and a
 /// `Sink` too. Those that futures' own `StreamExt::split` makes wake the task alone that polled last.
+///
+/// For an example see the [module](crate::tokio).
 #[derive(Debug)]
 pub struct WebSocket<S> {
     /// On the heap: a program's futures hold a connection, and each as many times as it moves it.
@@ -415,6 +417,8 @@ where
 }
 
 /// Answers an event that is still borrowed; see [`WebSocket::recv_reply`].
+///
+/// For an example see the [module](crate::tokio).
 #[derive(Debug)]
 pub struct Responder<'w, S> {
     writer: &'w mut Writer<S>,

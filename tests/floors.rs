@@ -42,7 +42,7 @@ fn modules() -> Vec<(String, String)> {
             }
             let name = path.strip_prefix(&root).expect("it lies below").with_extension("");
             let name: Vec<_> = name.iter().map(|part| part.to_string_lossy()).collect();
-            if name != ["lib"] {
+            if name != ["lib"] && path.extension().is_some_and(|extension| extension == "rs") {
                 let source = fs::read_to_string(&path).expect("a source can be read");
                 modules.push((name.join("::"), source));
             }

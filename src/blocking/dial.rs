@@ -26,6 +26,9 @@ use crate::handshake::client::Response;
 /// Names are looked up, and addresses tried, by threads of their own: the system has no way to end
 /// that at a deadline, and what comes too late is dropped.
 ///
+/// For an example see [the guide](crate#a-client-in-ten-lines), for a longer one
+/// [`dial`](crate::dial).
+///
 /// # Errors
 ///
 /// [`DialError`] says at which stage it failed. All of them have until

@@ -19,6 +19,8 @@ use crate::handshake::server::{self, Request, Response};
 ///
 /// Look at the request first with [`Upgrade::receive`] if more of it matters.
 ///
+/// The [module](crate::blocking) has an example.
+///
 /// # Errors
 ///
 /// What came was no request for a WebSocket, or its Origin is not allowed, and it was refused; the
@@ -28,6 +30,8 @@ pub fn accept<S: Stream>(io: S, config: impl Into<Arc<Config>>) -> Result<WebSoc
 }
 
 /// Asks for a WebSocket over a stream that is connected.
+///
+/// For an example see [`Upgrade`].
 ///
 /// # Errors
 ///
@@ -71,6 +75,36 @@ pub(super) fn open<S: Stream>(
 }
 
 /// A request that waits for its answer.
+///
+/// ```
+/// # #[cfg(unix)] fn main() -> sotong::Result<()> {
+/// # use sotong::{Config, Result};
+/// # use sotong::handshake::client::Request;
+/// # use sotong::blocking::{Upgrade, connect_over};
+/// use sotong::handshake::server::Response;
+///
+/// # let (io, stream) = std::os::unix::net::UnixStream::pair()?;
+/// # let client = std::thread::spawn(move || {
+/// let request = Request { target: "/chat?room=1", subprotocols: &["chat"], ..Request::default() };
+/// let (mut ws, response) = connect_over(io, &request, Config::default())?;
+/// assert_eq!(response.subprotocol(), Some("chat"));
+/// # ws.close(None)
+/// # });
+///
+/// // And the other end:
+/// let upgrade = Upgrade::receive(stream, Config::default())?;
+/// let request = upgrade.request();
+/// let speaks_chat = request.subprotocols().any(|name| name == "chat");
+/// if request.path() != "/chat" || !speaks_chat {
+///     return upgrade.reject(404, &[], b"nothing here\n");
+/// }
+/// let response = Response { subprotocol: Some("chat"), ..Response::default() };
+/// let mut ws = upgrade.accept(&response)?;
+/// # while ws.recv()?.is_some() {}
+/// # client.join().unwrap()
+/// # }
+/// # #[cfg(not(unix))] fn main() {}
+/// ```
 #[derive(Debug)]
 pub struct Upgrade<S> {
     opening: Opening<S>,

@@ -9,6 +9,8 @@ use super::TlsStream;
 use super::{Stream, TryClone};
 
 /// What a dialed connection goes over.
+///
+/// For an example of what connects over it see [the guide](crate#a-client-in-ten-lines).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum MaybeTls {

@@ -50,6 +50,8 @@ impl<S: TryClone> Receiver<S> {
 /// The bytes of a text message are UTF-8: they are checked before they are handed over. If the
 /// reader is dropped before the end, the rest of the message is skipped by whatever receives next.
 ///
+/// For an example see [`WebSocket::recv_reader`].
+///
 /// # Errors
 ///
 /// Reading fails as [`WebSocket::recv`] does, with that error as the source; with

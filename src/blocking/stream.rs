@@ -9,6 +9,28 @@ use std::time::Duration;
 /// Sockets can do all of it. For any other type `impl Stream for MyStream {}` will do, or wrap it
 /// in [`Plain`].
 ///
+/// ```
+/// use std::io::{Read, Result, Write};
+/// use sotong::blocking::{Plain, Stream};
+///
+/// struct Pipe<R, W>(R, W);
+///
+/// impl<R: Read, W> Read for Pipe<R, W> {
+///     fn read(&mut self, buf: &mut [u8]) -> Result<usize> { self.0.read(buf) }
+/// }
+/// impl<R, W: Write> Write for Pipe<R, W> {
+///     fn write(&mut self, buf: &[u8]) -> Result<usize> { self.1.write(buf) }
+///     fn flush(&mut self) -> Result<()> { self.1.flush() }
+/// }
+/// impl<R: Read, W: Write> Stream for Pipe<R, W> {}
+///
+/// let pipe = Pipe(std::io::stdin(), std::io::stdout()); // for `accept`, `connect_over`
+/// # fn takes(_: impl Stream) {}
+/// # takes(pipe);
+/// let same = Plain(Pipe(std::io::stdin(), std::io::stdout()));
+/// # takes(same);
+/// ```
+///
 /// What is `Interrupted` is tried again; so is what pauses, on a stream that does
 /// ([`prepare`](Self::prepare)).
 pub trait Stream: Read + Write {
@@ -43,6 +65,9 @@ pub trait Stream: Read + Write {
 }
 
 /// A stream that two threads can use at the same time through two handles.
+///
+/// That is what [`WebSocket::split`](super::WebSocket::split) wants. For an example see [`Stream`];
+/// for a type whose handles share an `Arc` it is a clone.
 pub trait TryClone: Stream + Sized {
     /// Another handle of the same stream.
     ///
@@ -105,6 +130,8 @@ mod unix {
 }
 
 /// Any `Read + Write` as a [`Stream`], without deadlines within a read or a write.
+///
+/// For an example see [`Stream`].
 #[derive(Clone, Copy, Debug)]
 pub struct Plain<S>(pub S);
 

@@ -24,6 +24,8 @@ use crate::adapter::{Mutex, lock};
 /// A stream with TLS, which two threads can use at the same time.
 ///
 /// The handshake of TLS takes place with the first read or flush.
+///
+/// The example `wss` is a server over it; [`connect`](super::connect) makes the client's end.
 #[derive(Debug)]
 pub struct TlsStream<S> {
     io: S,

@@ -28,6 +28,9 @@ use core::ops::Range;
 /// Read into [`spare`](Self::spare) and say how much came with [`filled`](Self::filled), or copy
 /// bytes in with [`extend`](Self::extend); then ask the connection for events. Memory is taken at
 /// the first read.
+///
+/// For an example see [`Connection`](crate::Connection), for one that reads from a stream
+/// [the guide](crate#an-adapter-of-your-own).
 #[derive(Debug)]
 pub struct ReceiveBuffer {
     storage: Vec<u8>,

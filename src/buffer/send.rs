@@ -13,6 +13,8 @@ use crate::frame::{EncodedHeader, FrameHeader};
 use crate::mask::Mask;
 
 /// The queue of bytes for the stream.
+///
+/// For an example see [`Transmit`].
 #[derive(Debug, Default)]
 pub struct SendBuffer {
     queue: Vec<u8>,
@@ -170,6 +172,20 @@ impl SendBuffer {
 /// [`consume`](Self::consume) how much went out. Dropping a `Transmit` copies what is left of the
 /// payload into the queue: a frame is never left half written, and nothing that was accepted is
 /// lost. (One that was leaked makes the next use of the queue panic.)
+///
+/// ```
+/// use sotong::{Agreed, Config, Connection, SendBuffer};
+///
+/// let mut conn = Connection::server(Config::default(), Agreed::default());
+/// let mut tx = SendBuffer::new();
+/// let large = vec![7; 100_000];
+/// let mut transmit = conn.send_binary(&large, &mut tx)?;
+/// assert_eq!(transmit.slices()[1].as_ptr(), large.as_ptr()); // it was not copied
+/// transmit.consume(60_000); // as much as the stream took
+/// drop(transmit);
+/// assert_eq!(tx.len(), 40_010); // the rest, of a header of 10 bytes and the payload
+/// # Ok::<(), sotong::SendError>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "what is not written now stays in the queue"]
 pub struct Transmit<'t, 'p> {

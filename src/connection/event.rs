@@ -8,6 +8,8 @@ use crate::frame::Opcode;
 ///
 /// It borrows from the [`ReceiveBuffer`](crate::ReceiveBuffer), not from the connection: it may be
 /// answered while it is still looked at.
+///
+/// For an example see [`Connection`](crate::Connection).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'b> {
     /// A text message.
@@ -25,6 +27,18 @@ pub enum Event<'b> {
 /// Something that came: a part of a message, or a control frame.
 ///
 /// The pieces of a message follow each other; control frames may stand between them.
+///
+/// ```
+/// use sotong::{Agreed, Chunk, Config, Connection, ReceiveBuffer};
+///
+/// let mut conn = Connection::server(Config::default(), Agreed::default());
+/// let mut rx = ReceiveBuffer::with_capacity(512);
+/// rx.extend(b"\x82\x85\0\0\0\0Hel"); // the beginning of a message of five bytes
+/// assert_eq!(conn.next_chunk(&mut rx)?, Some(Chunk::Binary { piece: b"Hel", last: false }));
+/// rx.extend(b"lo");
+/// assert_eq!(conn.next_chunk(&mut rx)?, Some(Chunk::Binary { piece: b"lo", last: true }));
+/// # Ok::<(), sotong::ProtocolError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chunk<'b> {
     /// A piece of a text message, of whole characters.

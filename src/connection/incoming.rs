@@ -35,6 +35,8 @@ use crate::utf8;
 /// Its methods are those of [`Connection`](crate::Connection) that read. What they make due is
 /// handed over with [`Outgoing::answer`](crate::Outgoing::answer) as long as
 /// [`has_reply`](Self::has_reply).
+///
+/// For an example see [`Connection::split`](crate::Connection::split).
 #[derive(Debug)]
 pub struct Incoming {
     role: Role,

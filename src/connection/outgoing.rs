@@ -34,6 +34,8 @@ use crate::trace;
 ///
 /// Its methods are those of [`Connection`](crate::Connection) that write, and those that keep the
 /// time.
+///
+/// For an example see [`Connection::split`](crate::Connection::split).
 #[derive(Debug)]
 pub struct Outgoing {
     /// Where a client's keys come from; a server masks nothing.

@@ -30,6 +30,8 @@ pub struct Statistics {
 }
 
 /// What came of a connection's peer so far.
+///
+/// For an example see [`Statistics`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Received {
@@ -47,6 +49,8 @@ pub struct Received {
 }
 
 /// What was sent to a connection's peer so far.
+///
+/// For an example see [`Statistics`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sent {

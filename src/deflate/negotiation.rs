@@ -8,6 +8,19 @@ use crate::extension::Extension;
 
 /// What both ends agreed on (RFC 7692, section 7.1). With the feature `deflate` its default is what
 /// an answer without parameters agrees on; without, there is no value.
+///
+/// For a connection whose handshake was done elsewhere:
+///
+/// ```
+/// # #[cfg(feature = "deflate")] {
+/// use sotong::{Agreed, Config, Connection, DeflateParameters};
+///
+/// let mut agreed = Agreed::default();
+/// agreed.deflate = Some(DeflateParameters::default());
+/// let conn = Connection::server(Config::default(), agreed);
+/// assert_eq!(conn.agreed(), agreed);
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeflateParameters {

@@ -9,6 +9,8 @@ use crate::handshake::client::Response;
 use crate::trace;
 
 /// How far dialing came.
+///
+/// For an example see [`DialError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {
@@ -43,6 +45,19 @@ impl fmt::Display for Stage {
 }
 
 /// Why there is no connection, and at which stage that was found.
+///
+/// ```no_run
+/// use sotong::blocking::connect;
+/// use sotong::dial::Stage;
+///
+/// if let Err(error) = connect("ws://example.com/chat") {
+///     match (error.stage(), error.refusal()) {
+///         (_, Some(response)) => eprintln!("refused with {}", response.status()),
+///         (Stage::Resolve | Stage::Connect, None) => eprintln!("nobody there: {error}"),
+///         _ => eprintln!("{error}"),
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct DialError {
     stage: Stage,

@@ -5,6 +5,8 @@ use iri_string::types::UriStr;
 use super::uri::{Authority, InvalidUri};
 
 /// A proxy that connections are made through.
+///
+/// For an example see the [module](super).
 #[derive(Clone, Debug)]
 pub struct Proxy {
     pub(crate) kind: Kind,

@@ -11,6 +11,13 @@ use percent_encoding::percent_decode_str;
 use crate::handshake::{BASE64, is_host, is_origin_form};
 
 /// Why a text is no WebSocket URI.
+///
+/// ```
+/// use sotong::dial::{Dialer, InvalidUri};
+///
+/// let error = Dialer::new("ws://example.com/#top").unwrap_err();
+/// assert_eq!(error, InvalidUri::Fragment);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidUri {

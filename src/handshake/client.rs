@@ -42,6 +42,8 @@ use crate::connection::{Connection, MaskingKeys};
 use crate::trace;
 
 /// What a client asks for.
+///
+/// For an example see the [module](self).
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// The server's name, with the port if it is not the default one: `example.com:8080`.
@@ -99,6 +101,8 @@ impl Request<'_> {
 }
 
 /// How an opening handshake ended.
+///
+/// For an example see the [module](self).
 #[expect(
     clippy::large_enum_variant,
     reason = "nobody keeps it, and nearly always it is the large one"
@@ -113,6 +117,8 @@ pub enum Outcome {
 }
 
 /// A server's answer.
+///
+/// For an example see the [module](self).
 #[derive(Clone, Debug)]
 pub struct Response {
     pub(super) status: u16,
@@ -144,6 +150,8 @@ impl Response {
 }
 
 /// A handshake under way.
+///
+/// For an example see the [module](self).
 #[derive(Debug)]
 pub struct Handshake {
     asked: Asked,

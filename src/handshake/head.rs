@@ -126,6 +126,18 @@ pub(super) fn offset(head: &[u8], part: &[u8]) -> usize {
 /// The header fields of a head, in order, as they came.
 ///
 /// Names compare without regard to case. Values are bytes: HTTP does not say what text they are.
+///
+/// ```
+/// use sotong::handshake::server::Handshake;
+/// use sotong::{Config, ReceiveBuffer};
+///
+/// let mut rx = ReceiveBuffer::with_capacity(512);
+/// rx.extend(b"GET / HTTP/1.1\r\nHost: example.com\r\nCookie: a=1\r\nCookie: b=2\r\n\r\n");
+/// let request = Handshake::new(&Config::default()).receive(&mut rx)?.expect("it is complete");
+/// assert_eq!(request.headers().text("host"), Some("example.com"));
+/// assert!(request.headers().all("cookie").eq([b"a=1", b"b=2"]));
+/// # Ok::<(), sotong::handshake::HandshakeError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Headers {
     /// The whole head, which has passed the parser.

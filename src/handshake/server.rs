@@ -48,6 +48,8 @@ use crate::origin::Origins;
 use crate::trace;
 
 /// Waits for a request.
+///
+/// For an example see the [module](self).
 #[derive(Debug)]
 pub struct Handshake {
     search: HeadSearch,
@@ -79,6 +81,8 @@ impl Handshake {
 }
 
 /// An HTTP request that has not been answered.
+///
+/// For an example see the [module](self).
 #[derive(Clone, Debug)]
 pub struct Request {
     headers: Headers,
@@ -306,6 +310,8 @@ impl Request {
 }
 
 /// What a server adds to its acceptance.
+///
+/// For an example see the [module](self).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Response<'a> {
     /// The subprotocol it chose, one of [`Request::subprotocols`].
@@ -318,6 +324,15 @@ pub struct Response<'a> {
 ///
 /// Its size depends on the rule alone, and it repeats nothing of the request.
 /// [`Connection::refused`] knows how to end the stream after it.
+///
+/// ```
+/// use sotong::SendBuffer;
+/// use sotong::handshake::{HandshakeError, server};
+///
+/// let mut tx = SendBuffer::new();
+/// server::refuse(HandshakeError::HeadTooLarge, &mut tx);
+/// assert!(tx.transmit().slices()[0].starts_with(b"HTTP/1.1 431 "));
+/// ```
 pub fn refuse(error: HandshakeError, tx: &mut SendBuffer) {
     let Some(status) = error.status() else { return };
     trace::refused(&error, error.section(), status);
@@ -340,7 +355,7 @@ pub fn refuse(error: HandshakeError, tx: &mut SendBuffer) {
     push_body(connection, body.as_bytes(), tx);
 }
 
-/// Queues the answer to a request that took too long: 408.
+/// Queues the answer to a request that took too long: 408. For an example see [`refuse`].
 pub fn refuse_late(tx: &mut SendBuffer) {
     trace::refused(&TimedOut::Handshake, None, 408);
     push_status(408, tx);

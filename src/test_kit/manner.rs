@@ -62,6 +62,8 @@ impl Manner {
 }
 
 /// What is done to a stream.
+///
+/// For an example see [`Fault`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// Reading.
@@ -75,6 +77,8 @@ pub enum Operation {
 }
 
 /// What goes wrong with an operation.
+///
+/// For an example see [`Fault`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
     /// Only one byte is moved.
@@ -88,6 +92,15 @@ pub enum What {
 }
 
 /// What goes wrong with which operation.
+///
+/// ```
+/// use sotong::test_kit::{Fault, Operation, What};
+///
+/// let fault = Fault { operation: Operation::Write, nth: 2, what: What::Short, lasts: false };
+/// # let Fault { .. } = fault;
+/// ```
+///
+/// For where it goes see [`Manner`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// With which.

@@ -43,6 +43,8 @@ pub struct Pair {
 }
 
 /// One end, its buffers, and the wire that leads to it.
+///
+/// For an example see [`Pair`].
 pub struct Side {
     /// The connection.
     pub conn: Connection,

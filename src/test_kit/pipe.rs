@@ -43,6 +43,8 @@ pub fn pipe(capacity: usize) -> (Pipe, Pipe) {
 /// It blocks, and gives up now and then if it is [made to](Stream::prepare); under tokio it waits
 /// as a socket does, and as with those of several tasks that wait to read, or to write, only the
 /// last is woken.
+///
+/// For an example see [`pipe`].
 #[derive(Clone, Debug)]
 pub struct Pipe {
     end: Arc<End>,

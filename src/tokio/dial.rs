@@ -33,6 +33,9 @@ use crate::handshake::client::Response;
 /// All addresses of the host are tried, those of both families by turns, a quarter of a second after
 /// each other, and the first that answers is taken (RFC 8305). `TCP_NODELAY` is set.
 ///
+/// For an example see [the guide](crate#a-client-in-ten-lines), for a longer one
+/// [`dial`](crate::dial).
+///
 /// # Errors
 ///
 /// [`DialError`] says at which stage it failed. All of them have until

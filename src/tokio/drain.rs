@@ -63,6 +63,8 @@ enum Stage {
 }
 
 /// How it ended for those who were there.
+///
+/// For an example see [`Drain`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {
@@ -111,6 +113,8 @@ impl Drain {
 }
 
 /// A connection, as a [`Drain`] knows it.
+///
+/// For an example see [`Drain`].
 #[derive(Debug)]
 pub struct Guest {
     stage: watch::Receiver<Stage>,

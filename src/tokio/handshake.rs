@@ -26,6 +26,8 @@ use crate::handshake::server::{self, Request, Response};
 ///
 /// Look at the request first with [`Upgrade::receive`] if more of it matters.
 ///
+/// The [module](crate::tokio) has an example.
+///
 /// # Errors
 ///
 /// What came was no request for a WebSocket, or its Origin is not allowed, and it was refused; the
@@ -45,6 +47,8 @@ where
 }
 
 /// Asks for a WebSocket over a stream that is connected.
+///
+/// For an example see [`Upgrade`].
 ///
 /// # Errors
 ///
@@ -88,6 +92,35 @@ where
 }
 
 /// A request that waits for its answer.
+///
+/// ```
+/// # use sotong::{Config, Result};
+/// # use sotong::handshake::client::Request;
+/// # use sotong::tokio::{Upgrade, connect_over};
+/// use sotong::handshake::server::Response;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// # let (io, stream) = tokio::io::duplex(1024);
+/// # let client = tokio::spawn(async move {
+/// let request = Request { target: "/chat?room=1", subprotocols: &["chat"], ..Request::default() };
+/// let (mut ws, response) = connect_over(io, &request, Config::default()).await?;
+/// assert_eq!(response.subprotocol(), Some("chat"));
+/// # ws.close(None).await
+/// # });
+///
+/// // And the other end:
+/// let upgrade = Upgrade::receive(stream, Config::default()).await?;
+/// let request = upgrade.request();
+/// let speaks_chat = request.subprotocols().any(|name| name == "chat");
+/// if request.path() != "/chat" || !speaks_chat {
+///     return upgrade.reject(404, &[], b"nothing here\n").await;
+/// }
+/// let response = Response { subprotocol: Some("chat"), ..Response::default() };
+/// let mut ws = upgrade.accept(&response).await?;
+/// # while ws.recv().await?.is_some() {}
+/// # client.await.unwrap()
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Upgrade<S> {
     io: S,

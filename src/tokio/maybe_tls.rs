@@ -10,6 +10,8 @@ use ::tokio::net::TcpStream;
 use crate::dial::Hop;
 
 /// What a dialed connection goes over.
+///
+/// For an example of what connects over it see [the guide](crate#a-client-in-ten-lines).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum MaybeTls {

@@ -72,6 +72,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
 /// [`SendError::MessageUnfinished`](crate::SendError::MessageUnfinished), which leaves nothing but
 /// to close the connection.
 ///
+/// For an example see [`WebSocket::text_writer`].
+///
 /// # Errors
 ///
 /// Writing fails as [`WebSocket::send_text`] does, with that error as the source; with

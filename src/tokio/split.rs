@@ -42,6 +42,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
 }
 
 /// The half that receives; see [`WebSocket::split`].
+///
+/// For an example see [the guide](crate#sharing-a-connection-between-tasks).
 #[derive(Debug)]
 pub struct Receiver<S> {
     pub(super) reader: Reader,
@@ -51,6 +53,8 @@ pub struct Receiver<S> {
 /// The half that sends; see [`WebSocket::split`].
 ///
 /// To send from several tasks give each a channel to the one that owns this, or put it into a lock.
+///
+/// For an example see [the guide](crate#sharing-a-connection-between-tasks).
 #[derive(Debug)]
 pub struct Sender<S> {
     pub(super) shared: Arc<Shared<S>>,
