@@ -62,14 +62,15 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     /// Encodes something and, if `now` or if it is too much for the queue, writes what the stream takes
-    /// at once. Of the rest a little is queued; what is too much for the queue is given back, and to
-    /// be written before anything else. Waits while the queue is full.
+    /// at once. Waits while the queue is full. What comes of it is what to wait for then; `rest` is
+    /// what is left of a payload, and to be written before anything else.
     fn poll_encode<'p>(
         &mut self,
         encode: &mut impl Encode<'p>,
         now: bool,
+        rest: &mut &'p [u8],
         cx: &mut Context<'_>,
-    ) -> Poll<Result<&'p [u8]>> {
+    ) -> Poll<Result<Step>> {
         if self.outgoing.is_due() || self.outgoing.is_full(self.tx.get()) {
             ready!(self.poll_room(cx))?;
         }
@@ -77,23 +78,34 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         let mut transmit = encode(outgoing, tx.get())?;
         if !now && transmit.len() < outgoing.high_water() {
             transmit.queue();
-            return Poll::Ready(Ok(&[]));
+            return Poll::Ready(Ok(Step::Encoded));
         }
         *unflushed = true;
         *waits = poll_write(io, &mut transmit, cx)?.is_pending();
-        Poll::Ready(Ok(queue_a_little(transmit, outgoing)))
+        if transmit.len() < outgoing.high_water() {
+            transmit.queue();
+            return Poll::Ready(Ok(Step::Encoded));
+        }
+        *rest = transmit.set_aside();
+        Poll::Ready(Ok(Step::ToMakeRoom))
     }
 
-    /// Writes what is left of a payload, until so little is left that it can be queued.
+    /// Writes what is queued and what is left of a payload, until the queue has room for all of it.
     fn poll_rest(&mut self, rest: &mut &[u8], cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.poll_in_time(cx, |writer, cx| {
             let Self { io, outgoing, tx, .. } = writer;
             let mut transmit = tx.get().transmit_rest(rest);
             let written = poll_write(io, &mut transmit, cx);
-            *rest = queue_a_little(transmit, outgoing);
+            let has_room = transmit.len() < outgoing.high_water();
+            *rest = &[];
+            if has_room {
+                transmit.queue();
+            } else {
+                *rest = transmit.set_aside();
+            }
             writer.note_progress(&written);
             match written {
-                Poll::Pending if rest.is_empty() => Poll::Ready(Ok(())),
+                Poll::Pending if has_room => Poll::Ready(Ok(())),
                 written => written,
             }
         })
@@ -106,7 +118,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         mut encode: impl Encode<'p>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
-        let rest = ready!(self.poll_encode(&mut encode, true, cx))?;
+        let mut rest: &[u8] = &[];
+        ready!(self.poll_encode(&mut encode, true, &mut rest, cx))?;
         if !rest.is_empty() {
             self.tx.get().transmit_rest(rest).queue();
         }
@@ -291,13 +304,21 @@ pub(super) struct Sending<'w, 'p, A: Access, E> {
     access: &'w mut A,
     encode: E,
     now: bool,
-    is_encoded: bool,
+    step: Step,
     rest: &'p [u8],
+}
+
+/// What is done for it next.
+#[derive(Clone, Copy)]
+enum Step {
+    ToEncode,
+    ToMakeRoom,
+    Encoded,
 }
 
 impl<'w, 'p, A: Access, E: Encode<'p>> Sending<'w, 'p, A, E> {
     pub(super) fn new(access: &'w mut A, now: bool, encode: E) -> Self {
-        Self { access, encode, now, is_encoded: false, rest: &[] }
+        Self { access, encode, now, step: Step::ToEncode, rest: &[] }
     }
 }
 
@@ -305,14 +326,14 @@ impl<'p, A: Access, E: Encode<'p>> Future for Sending<'_, 'p, A, E> {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let Self { access, encode, now, is_encoded, rest } = &mut *self;
+        let Self { access, encode, now, step, rest } = &mut *self;
         access.with_writer(cx, |writer, cx| {
-            if !*is_encoded {
-                *rest = ready!(writer.poll_encode(encode, *now, cx))?;
-                *is_encoded = true;
+            if let Step::ToEncode = step {
+                *step = ready!(writer.poll_encode(encode, *now, rest, cx))?;
             }
-            if !rest.is_empty() {
+            if let Step::ToMakeRoom = step {
                 ready!(writer.poll_rest(rest, cx))?;
+                *step = Step::Encoded;
             }
             if *now { writer.poll_flush(cx) } else { Poll::Ready(Ok(())) }
         })
@@ -333,18 +354,6 @@ impl<A: Access, E> Drop for Sending<'_, '_, A, E> {
 /// Encodes a message once, to be masked where it lies.
 pub(super) fn in_place<'p>(mut bytes: &'p mut [u8]) -> impl Encode<'p> {
     move |outgoing: &mut Outgoing, tx| outgoing.send_binary_in_place(mem::take(&mut bytes), tx)
-}
-
-/// Queues what is left, if the queue has room for it; if it is too much, gives back what is left of
-/// the payload.
-fn queue_a_little<'p>(transmit: Transmit<'_, 'p>, outgoing: &Outgoing) -> &'p [u8] {
-    match transmit.len() < outgoing.high_water() {
-        true => {
-            transmit.queue();
-            &[]
-        }
-        false => transmit.set_aside(),
-    }
 }
 
 /// Polls until no signal comes in between: it is no failure, and nobody wakes who waits for it to

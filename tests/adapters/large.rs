@@ -134,3 +134,36 @@ async fn a_peer_that_takes_nothing_is_given_up_in_the_middle_of_a_frame() {
         drop(reading);
     }
 }
+
+/// What is compressed lies in the queue, and is waited for all the same.
+#[cfg(feature = "deflate")]
+#[tokio::test(start_paused = true)]
+async fn feed_waits_for_room_behind_a_large_compressed_message() {
+    use sotong::tokio::Parts;
+    use sotong::{Agreed, Compress, Connection, DeflateParameters, Payload};
+
+    let mut config = Config::default();
+    config.deflate = Some(sotong::Deflate::default());
+    let mut agreed = Agreed::default();
+    agreed.deflate = Some(DeflateParameters::default());
+    let (near, mut far) = tokio::io::duplex(4096);
+    let connection = Connection::server(&config, agreed);
+    let mut ws = WebSocket::from_parts(Parts::new(near, connection, b""));
+    let mut state = 1_u32;
+    let noise: Vec<u8> = (0..300_000)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+        .collect();
+    let message = Payload::binary(&noise).compress(Compress::Yes);
+    let fed = timeout(Duration::from_millis(1), ws.feed_message(message)).await;
+    assert!(fed.is_err(), "nobody has read yet");
+    let flushing = tokio::spawn(async move { ws.flush().await });
+    let mut len = 0;
+    while let Ok(Ok(1..)) = timeout(Duration::from_millis(1), far.read(&mut [0; 4096])).await {
+        len += 1;
+    }
+    flushing.await.unwrap().unwrap();
+    assert!(len > 50, "it is all there");
+}

@@ -110,6 +110,38 @@ impl Reference {
         Ok(())
     }
 
+    /// Writes, behind a large message, until the queue has room for what is left. What is due meanwhile is not
+    /// written, as it comes after.
+    async fn write_what_has_no_room(&mut self) -> Result<()> {
+        self.unflushed = true;
+        let mut is_first = true;
+        loop {
+            let mut transmit = self.tx.transmit();
+            let mut later = None;
+            while later.is_none() && !transmit.is_empty() {
+                match self.peer.write(self.now, &transmit.slices().map(IoSlice::new)) {
+                    Ok(n) => transmit.consume(n),
+                    Err(pause) => later = Some(pause),
+                }
+            }
+            drop(transmit);
+            let is_full = self.outgoing.is_full(&self.tx);
+            if is_full || !is_first && (later.is_some() || self.waits) {
+                self.taken = self.tx.sent();
+            }
+            self.waits = later.is_some();
+            if !is_full {
+                return Ok(());
+            }
+            if self.outgoing.transport() == Transport::Close {
+                return Err(SendError::Closing.into());
+            }
+            self.has_not_listened = true;
+            self.wait([later, None], false).await?;
+            is_first = false;
+        }
+    }
+
     /// Waits until something can be moved or is due.
     async fn wait(&mut self, laters: [Option<Later>; 2], reads: bool) -> Result<()> {
         let queued = self.unflushed || !self.tx.is_empty();
@@ -246,16 +278,7 @@ impl Ends for Reference {
         match (is_fed, is_large) {
             (false, _) => self.flush().await?,
             (true, false) => {}
-            (true, true) => {
-                // As much as can be written at once. What is due is not, as it comes after.
-                let mut transmit = self.tx.transmit();
-                while !transmit.is_empty() {
-                    let slices = transmit.slices().map(IoSlice::new);
-                    let Ok(n) = self.peer.write(self.now, &slices) else { break };
-                    transmit.consume(n);
-                }
-                self.unflushed = true;
-            }
+            (true, true) => self.write_what_has_no_room().await?,
         }
         Ok(())
     }

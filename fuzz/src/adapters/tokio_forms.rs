@@ -221,7 +221,8 @@ async fn put(
     poll_fn(|cx| sink.as_mut().poll_ready(cx)).await?;
     sink.as_mut().start_send(message)?;
     if is_fed {
-        return Ok(());
+        // As feeding does, it waits until the queue has room for what is left.
+        return poll_fn(|cx| sink.as_mut().poll_ready(cx)).await;
     }
     poll_fn(|cx| sink.as_mut().poll_flush(cx)).await
 }
