@@ -140,7 +140,8 @@ pub struct Timeouts {
     pub keepalive: Option<Duration>,
     /// The silence after that ping.
     pub pong: Option<Duration>,
-    /// The closing handshake, and the end of the stream after it.
+    /// The closing handshake, and the end of the stream after it or after a failure. Without this a
+    /// client waits for as long as its server leaves the stream open, and a server for its client.
     pub close: Option<Duration>,
     /// A peer that takes nothing of what is queued for it.
     pub send: Option<Duration>,

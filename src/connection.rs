@@ -103,12 +103,13 @@ pub enum State {
 pub enum Transport {
     /// Read, and write what is queued.
     Keep,
-    /// Write what is queued, then read and drop what comes until the stream ends: the server closes
-    /// first.
+    /// A client: write what is queued, then read and drop what comes until the stream ends. The
+    /// server closes first, after a failure too: a proxy may take a client's shutdown for the end
+    /// of both directions, and our Close frame would never reach the server.
     AwaitEof,
-    /// Write what is queued, shut the writing direction down, then read and drop what comes until
-    /// the stream ends. To close at once would let unread bytes reset the stream and lose our
-    /// Close frame.
+    /// A server: write what is queued, shut the writing direction down, then read and drop what
+    /// comes until the stream ends. To close at once would let unread bytes reset the stream and
+    /// lose our Close frame.
     ShutDown,
     /// Close the stream: it has ended, or it was waited for long enough.
     Close,

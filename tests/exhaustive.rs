@@ -67,21 +67,22 @@ fn answer(role: Role, first: u8, payload: &[u8]) -> Vec<u8> {
     frame(first, (role == Role::Client).then_some([0; 4]), payload)
 }
 
-fn closed_by_peer(role: Role) -> Transport {
+/// The server ends the stream first "in most normal cases" (section 7.1.1), whoever closed or failed.
+fn goodbye(role: Role) -> Transport {
     if role == Role::Server { Transport::ShutDown } else { Transport::AwaitEof }
 }
 
 /// What a frame that `is_forbidden` leads to.
 fn failure(role: Role, before: Before) -> Expected {
     let close = if before == Before::CloseSent { vec![] } else { answer(role, 0x88, b"\x03\xea") };
-    (vec![], close, Some(1002), State::Closed, Transport::ShutDown)
+    (vec![], close, Some(1002), State::Closed, goodbye(role))
 }
 
 /// What nothing at all leads to.
 fn nothing(role: Role, before: Before) -> Expected {
     match before {
-        Before::Failed => (vec![], vec![], Some(1002), State::Closed, Transport::ShutDown),
-        Before::CloseReceived => (vec![], vec![], None, State::Closed, closed_by_peer(role)),
+        Before::Failed => (vec![], vec![], Some(1002), State::Closed, goodbye(role)),
+        Before::CloseReceived => (vec![], vec![], None, State::Closed, goodbye(role)),
         Before::CloseSent => (vec![], vec![], None, State::Closing, Transport::Keep),
         _ => (vec![], vec![], None, State::Open, Transport::Keep),
     }
@@ -95,7 +96,7 @@ fn whole(role: Role, before: Before, first: u8, payload: &[u8]) -> Expected {
         0x88 => {
             let code = &payload[..payload.len().min(2)];
             replies = if before == Before::CloseSent { vec![] } else { answer(role, 0x88, code) };
-            (error, state, transport) = (None, State::Closed, closed_by_peer(role));
+            (error, state, transport) = (None, State::Closed, goodbye(role));
         }
         0x89 => replies = answer(role, 0x8a, payload),
         _ => {}

@@ -160,7 +160,8 @@ fn write_replies(incoming: &mut Incoming, link: &mut impl Link) -> Result<()> {
     link.flush(false).map(|_| ())
 }
 
-/// Writes what is queued, shuts down, and drops what comes until the stream ends or its time is over.
+/// Writes what is queued, a server shuts down, and what comes is dropped until the stream ends or its
+/// time is over.
 ///
 /// Whatever fails here ends the wait; how the connection ended is known already.
 fn linger(incoming: &mut Incoming, link: &mut impl Link) {

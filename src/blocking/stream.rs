@@ -52,8 +52,9 @@ pub trait Stream: Read + Write {
         false
     }
 
-    /// Shuts the writing direction down: the peer sees the end of the stream, and may go on sending.
-    /// `false` if the stream cannot; then it is dropped without waiting for what the peer still sends.
+    /// Shuts the writing direction down, which only a server asks for: the peer sees the end of the
+    /// stream, and may go on sending. `false` if the stream cannot; then it is dropped without
+    /// waiting for what the peer still sends.
     ///
     /// # Errors
     ///

@@ -363,8 +363,8 @@ impl Outgoing {
             _ if self.ended => Transport::Close,
             _ if !self.close_sent => Transport::Keep,
             (_, None) => Transport::Keep,
-            (Role::Client, Some(Ending::Closed(_))) => Transport::AwaitEof,
-            _ => Transport::ShutDown,
+            (Role::Client, Some(_)) => Transport::AwaitEof,
+            (Role::Server, Some(_)) => Transport::ShutDown,
         }
     }
 

@@ -256,7 +256,8 @@ impl<L: Link> Future for Fail<'_, L> {
     }
 }
 
-/// Writes what is queued, shuts down, and drops what comes until the stream ends or its time is over.
+/// Writes what is queued, a server shuts down, and what comes is dropped until the stream ends or its
+/// time is over.
 ///
 /// Whatever fails here ends the wait; how the connection ended is known already.
 fn poll_linger<L: Link>(

@@ -162,7 +162,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         (self.outgoing.state(), self.outgoing.transport())
     }
 
-    /// Writes the last words and shuts down. Ready when all is written, with what to do then.
+    /// Writes the last words, and a server shuts down. Ready when all is written, with what to do then.
     pub(super) fn poll_say_goodbye(
         &mut self,
         incoming: &mut Incoming,

@@ -8,11 +8,13 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use sotong::test_kit::{Pipe, pipe};
 use sotong::tokio::WebSocket;
-use sotong::{CloseCode, Config, Error, Event, Message, ProtocolError, TimedOut};
+use sotong::{
+    Agreed, CloseCode, Config, Connection, Error, Event, Message, ProtocolError, TimedOut,
+};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::scripted::{masked, server};
+use crate::scripted::{masked, parts, server};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -189,6 +191,51 @@ async fn an_error_is_the_last_item_of_a_stream() {
         matches!(items[..], [Err(Error::Protocol(ProtocolError::ReservedOpcode))]),
         "{items:?}"
     );
+}
+
+/// A client ends the stream first only if its server takes too long, which goes on sending meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_has_failed_waits_for_its_server_to_end_the_stream() {
+    for (limit, patience, waits) in [(Some(10), 60, 10), (Some(10), 3, 3), (None, 600, 600)] {
+        for in_halves in [false, true] {
+            let mut config = Config::default();
+            config.timeouts.close = limit.map(Duration::from_secs);
+            let (near, far) = pipe(4096);
+            let (mut reads, mut writes) = tokio::io::split(far);
+            let key = || Some([1, 2, 3, 4]);
+            let connection = Connection::client(config, Agreed::default(), key);
+            let mut ws = WebSocket::from_parts(parts(near, connection));
+            let failing = tokio::spawn(async move {
+                if in_halves {
+                    return ws.split().0.recv().await.map(|_| ());
+                }
+                ws.recv().await.map(|_| ())
+            });
+            let start = Instant::now();
+            writes.write_all(b"\x83\x00").await.unwrap();
+            let flooding = tokio::spawn(async move {
+                while writes.write_all(&[0; 3000]).await.is_ok() {
+                    sleep(Duration::from_millis(10)).await;
+                }
+            });
+            let mut close = [0; 8];
+            reads.read_exact(&mut close).await.unwrap();
+            assert_eq!(&close, b"\x88\x82\x01\x02\x03\x04\x02\xe8", "1002, masked");
+
+            let patience = Duration::from_secs(patience);
+            let heard = timeout(patience, reads.read(&mut close)).await.ok().map(Result::unwrap);
+            assert_eq!(heard, (waits == 10).then_some(0), "the end of the stream, {limit:?}");
+            flooding.abort();
+            flooding.await.ok();
+            drop(reads);
+            let ended = failing.await.unwrap();
+            assert!(
+                matches!(ended, Err(Error::Protocol(ProtocolError::ReservedOpcode))),
+                "{ended:?}"
+            );
+            assert_eq!(start.elapsed().as_secs(), waits);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

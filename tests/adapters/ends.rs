@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sotong::blocking::{Parts, Plain, Stream, TryClone, WebSocket};
 use sotong::{
@@ -119,6 +119,40 @@ fn a_failure_does_not_cut_the_frame_that_is_on_its_way() {
     sending.join().unwrap().unwrap();
     let ended = receiving.join().unwrap();
     assert!(matches!(ended, Err(Error::Protocol(ProtocolError::ReservedOpcode))), "{ended:?}");
+}
+
+/// A client ends the stream first only if its server takes too long.
+#[test]
+fn a_client_that_has_failed_waits_for_its_server_to_end_the_stream() {
+    let limit = quick().timeouts.close;
+    for (limit, in_halves) in [(limit, false), (limit, true), (None, false), (None, true)] {
+        let mut config = quick();
+        config.timeouts.close = limit;
+        let (near, mut peer) = UnixStream::pair().unwrap();
+        let key = || Some([1, 2, 3, 4]);
+        let mut ws = websocket(near, Connection::client(config, Agreed::default(), key));
+        let failing = thread::spawn(move || {
+            if in_halves {
+                return ws.split().unwrap().0.recv().map(|_| ());
+            }
+            ws.recv().map(|_| ())
+        });
+        let start = Instant::now();
+        peer.write_all(b"\x83\x00 and more").unwrap();
+        let mut close = [0; 8];
+        peer.read_exact(&mut close).unwrap();
+        assert_eq!(&close, b"\x88\x82\x01\x02\x03\x04\x02\xe8", "1002, masked");
+        let patience = Duration::from_millis(if limit.is_some() { 20_000 } else { 800 });
+        peer.set_read_timeout(Some(patience)).unwrap();
+        match (peer.read(&mut close), limit) {
+            (Ok(0), Some(limit)) => assert!(start.elapsed() >= limit, "the client ended it first"),
+            (Err(error), None) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+            (read, _) => panic!("{read:?} of {limit:?}"),
+        }
+        drop(peer);
+        let ended = in_time(move || failing.join().unwrap());
+        assert!(matches!(ended, Err(Error::Protocol(ProtocolError::ReservedOpcode))), "{ended:?}");
+    }
 }
 
 #[test]

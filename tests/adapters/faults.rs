@@ -176,6 +176,8 @@ fn try_all(
                         assert_eq!(start.elapsed(), Duration::ZERO, "a deadline ended it");
                         run
                     });
+                    let is_client = scenario.role == Role::Client;
+                    assert!(!is_client || !run.io.is_shut_down(), "the server ends it first");
                     if !run.io.has_hit() {
                         break;
                     }

@@ -1,6 +1,6 @@
 //! What happens when nothing happens: pings, deadlines, and queues that nobody empties.
 
-use sotong::{Agreed, TimedOut, Traffic};
+use sotong::{Agreed, ProtocolError, TimedOut, Traffic};
 
 use super::*;
 
@@ -185,4 +185,31 @@ fn a_connection_tells_the_timeouts_that_it_was_made_with() {
     config.timeouts.pong = Some(secs(7));
     let conn = Connection::server(&config, Agreed::default());
     assert_eq!((conn.timeouts().keepalive, conn.timeouts().pong), (None, Some(secs(7))));
+}
+
+#[test]
+fn a_client_that_has_failed_waits_for_the_server_to_end_the_stream_and_drops_what_still_comes() {
+    for (close, over) in [(Some(secs(10)), Some(secs(110))), (None, None)] {
+        let mut config = quiet();
+        config.timeouts.close = close;
+        let mut pair = Pair::new(&config);
+        pair.now = secs(100);
+        pair.client.wire.extend(b"\x83\x00");
+        pair.client.read();
+        pair.client.write(&mut pair.server, 100);
+        assert_eq!(pair.client.conn.transport(), Transport::AwaitEof);
+        pair.server.reads = false;
+        assert_eq!(pair.wait_until(secs(109)), None);
+        pair.client.wire.extend(b"\x81\x04late");
+        pair.client.read();
+        assert_eq!(pair.client.conn.transport(), Transport::AwaitEof, "its time is not over");
+        let (rx, tx) = (&pair.client.rx, &pair.client.tx);
+        assert_eq!(pair.client.conn.poll_timeout(secs(109), rx, tx), over);
+        // Its error is known already.
+        assert_eq!(pair.wait_until(secs(500)), None);
+        let then = if close.is_some() { Transport::Close } else { Transport::AwaitEof };
+        assert_eq!((pair.client.conn.transport(), pair.client.events.len()), (then, 0));
+        assert_eq!(pair.client.conn.handle_eof(), Err(ProtocolError::ReservedOpcode));
+        assert_eq!(pair.client.conn.transport(), Transport::Close);
+    }
 }

@@ -50,14 +50,13 @@ pub enum Verdict {
 
 impl Reading {
     /// How far the closing handshake has come, and what to do with the stream (section 7.1.1: "the
-    /// server MUST close the connection immediately", the client waits for that).
+    /// server MUST close the connection immediately", the client waits for that, whoever failed).
     pub fn end(&self, rules: &Rules) -> (State, Transport) {
         match (self.verdict, rules.role) {
             (Verdict::Waits, _) if rules.close_sent => (State::Closing, Transport::Keep),
             (Verdict::Waits, _) => (State::Open, Transport::Keep),
-            (Verdict::Closed, Role::Client) => (State::Closed, Transport::AwaitEof),
-            (Verdict::Closed, Role::Server) => (State::Closed, Transport::ShutDown),
-            (Verdict::Fails(_), _) => (State::Closed, Transport::ShutDown),
+            (_, Role::Client) => (State::Closed, Transport::AwaitEof),
+            (_, Role::Server) => (State::Closed, Transport::ShutDown),
         }
     }
 }

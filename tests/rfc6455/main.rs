@@ -60,6 +60,12 @@ fn close_frame(role: Role, code: u16) -> Vec<u8> {
     }
 }
 
+/// What to do with the stream of a connection that was closed or has failed: the server ends it
+/// first "in most normal cases" (section 7.1.1).
+fn goodbye(role: Role) -> Transport {
+    if role == Role::Server { Transport::ShutDown } else { Transport::AwaitEof }
+}
+
 /// The trace of a connection that goes on.
 fn open(events: Vec<Seen>, replies: &[u8]) -> Trace {
     (events, replies.to_vec(), None, State::Open, Transport::Keep)
@@ -67,7 +73,7 @@ fn open(events: Vec<Seen>, replies: &[u8]) -> Trace {
 
 /// The trace of a connection that has failed: one Close frame with the code of the error.
 fn failed(role: Role, events: Vec<Seen>, error: ProtocolError, code: u16) -> Trace {
-    (events, close_frame(role, code), Some(error), State::Closed, Transport::ShutDown)
+    (events, close_frame(role, code), Some(error), State::Closed, goodbye(role))
 }
 
 /// `bytes` fail the connection, and nothing that follows is looked at or answered.
@@ -76,7 +82,7 @@ fn assert_fails(role: Role, bytes: &[u8], error: ProtocolError, code: u16) {
     let shown = bytes.escape_ascii();
     assert_eq!(end.feed([bytes]), failed(role, vec![], error, code), "{role:?} {shown}");
     let late = frames(role, &[(0x81, b"late"), (0x89, b"?"), (0x88, b"\x03\xe8"), (0xff, b"")]);
-    let silence = (vec![], vec![], Some(error), State::Closed, Transport::ShutDown);
+    let silence = (vec![], vec![], Some(error), State::Closed, goodbye(role));
     assert_eq!(end.feed([&late[..]]), silence, "{role:?} {shown}");
     assert_eq!(end.conn.handle_eof(), Err(error));
     assert_eq!(end.conn.transport(), Transport::Close);

@@ -6,8 +6,7 @@ use super::*;
 
 /// The trace of a connection that the peer closed: its event and our answer.
 fn closed(role: Role, event: Seen, reply: &[u8]) -> Trace {
-    let transport = if role == Role::Server { Transport::ShutDown } else { Transport::AwaitEof };
-    (vec![event], reply.to_vec(), None, State::Closed, transport)
+    (vec![event], reply.to_vec(), None, State::Closed, goodbye(role))
 }
 
 #[test]
@@ -136,7 +135,7 @@ fn a_fault_behind_our_close_fails_the_connection_without_a_second_close() {
         end.conn.close(Some(CloseCode::NORMAL.into()), &mut end.tx).unwrap().queue();
         assert_eq!(end.drain(), close_frame(role, 1000));
         let (error, bytes) = (ProtocolError::TextNotUtf8, frames(role, &[(0x81, b"\xff")]));
-        let expected = (vec![], vec![], Some(error), State::Closed, Transport::ShutDown);
+        let expected = (vec![], vec![], Some(error), State::Closed, goodbye(role));
         assert_eq!(end.feed([&bytes[..]]), expected);
     }
 }

@@ -84,11 +84,11 @@ fn open(events: Vec<Seen>) -> Trace {
 /// The trace of a connection that has failed: one Close frame with the code of the error.
 fn failed(role: Role, events: Vec<Seen>, error: ProtocolError, code: u16) -> Trace {
     let [high, low] = code.to_be_bytes();
-    let close = match role {
-        Role::Server => vec![0x88, 0x02, high, low],
-        Role::Client => vec![0x88, 0x82, 0, 0, 0, 0, high, low],
+    let (close, transport) = match role {
+        Role::Server => (vec![0x88, 0x02, high, low], Transport::ShutDown),
+        Role::Client => (vec![0x88, 0x82, 0, 0, 0, 0, high, low], Transport::AwaitEof),
     };
-    (events, close, Some(error), State::Closed, Transport::ShutDown)
+    (events, close, Some(error), State::Closed, transport)
 }
 
 fn text(text: &str) -> Seen {

@@ -59,6 +59,8 @@ impl Scenario {
     /// Whether what was heard and said is right in itself.
     pub fn assert_is_sound(&self, what: &str, trace: &Trace, fed: &Fed) {
         let Trace { talk, peer, .. } = trace;
+        // The connection "SHOULD be closed first by the server" (section 7.1.1).
+        assert!(self.rules.role == Role::Server || !peer.is_shut_down, "{what}: a client ends it");
         let events: Vec<&Seen> = trace.events();
         assert!(fed.events.iter().take(events.len()).eq(events.iter().copied()), "{what}: events");
         if !self.has_deadlines() && trace.outcome() == Some(&fed.outcome[..]) {

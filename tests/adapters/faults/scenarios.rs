@@ -155,7 +155,7 @@ fn broken(role: Role) -> Scenario {
         .frame(0, 0x81, b"a")
         .frame(1, 0x83, b"")
         .frame(1, 0x81, b"b");
-    broken.end = End { after: 2, after_shutdown: true };
+    broken.end.after = 2;
     broken
 }
 

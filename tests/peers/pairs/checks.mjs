@@ -112,10 +112,9 @@ async function closing(conversation) {
 }
 
 async function tooLarge(conversation) {
-  const { path } = conversation
   for (const { from, to } of directions(conversation)) {
     if (!to.name.startsWith('our')) continue
-    for (const message of path === 'straight' ? [text(prose(MIB + 1)), binary(noise(MIB + 1))] : [text(prose(MIB + 1))]) {
+    for (const message of [text(prose(MIB + 1)), binary(noise(MIB + 1))]) {
       await conversation.open()
       from.order({ order: 'send', ...message })
       assert.equal((await from.event('closed')).code, 1009, `what ${from.name} heard`)
@@ -168,12 +167,7 @@ async function keptAlive(conversation) {
 /** Within one connection, which is opened before and closed after. */
 export const within = { shortAndLong, bothWaysAtOnce, fragments, compression, pings }
 /** Those that open connections of their own. */
-export const around = { closing, cutting }
-/**
- * Of all but long messages behind nginx: who refuses one shuts down what it writes, which nginx takes for the end of both
- * directions; by closing while bytes are under way it resets the other end, which then may never see the Close.
- */
-export const straightOrShort = { tooLarge }
+export const around = { closing, tooLarge, cutting }
 /** Of our servers. */
 export const ours = { origins }
 /** Of our servers behind an nginx whose settings are others, with a `keepalive` of 300 ms. */

@@ -2,7 +2,7 @@
 // Prints a line for each two and, last, `N passed, M failed`. `pairs.mjs WORD...` runs those whose line has all the words.
 import assert from 'node:assert/strict'
 import { fileURLToPath } from 'node:url'
-import { around, behind, ours, straightOrShort, within } from './checks.mjs'
+import { around, behind, ours, within } from './checks.mjs'
 import { Chromium } from './chromium.mjs'
 import { makeCertificate, startNginx } from './nginx.mjs'
 import { NodeClient, NodeServer, Program } from './peer.mjs'
@@ -76,7 +76,7 @@ async function run(client, server, path, { compressed = false, keepalive, checks
   const conversation = new Conversation({
     client: await peer(client, 'client', { trust: certificate.certificate }),
     server: await peer(server, 'server', { deflate: compressed, keepalive }),
-    relay, compressed, path, url: paths[path], hostless: url(hostlessPort), impatient: url(impatientPort),
+    relay, compressed, url: paths[path], hostless: url(hostlessPort), impatient: url(impatientPort),
   })
   const [begin, complaints] = [Date.now(), []]
   for (const [name, check] of Object.entries(checks)) {
@@ -118,8 +118,7 @@ const isOurs = (name) => name === 'tokio' || name === 'blocking'
 for (const [client, server] of pairs) {
   for (const path of Object.keys(paths)) {
     for (const compressed of [false, true]) {
-      const isShort = path === 'straight' || compressed
-      const checks = { ...within, ...around, ...(isShort ? straightOrShort : {}), ...(isOurs(server) ? ours : {}) }
+      const checks = { ...within, ...around, ...(isOurs(server) ? ours : {}) }
       await run(client, server, path, { compressed, checks })
     }
   }
