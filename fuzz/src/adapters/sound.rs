@@ -38,7 +38,8 @@ impl Scenario {
             _ => 128,
         };
         let heard: usize = trace.events().into_iter().map(|seen| lens(seen) + NOTE).sum();
-        let said: usize = spoken(&trace.talk).iter().map(|(seen, _)| lens(seen) + NOTE).sum();
+        // What was not waited for to its end was held by whoever said it all the same.
+        let said: usize = trace.talk.said.iter().map(|said| said.say.len() + NOTE).sum();
         let seen = trace.peer.written().len() + NOTE * trace.peer.seen.len();
         // The script lies there piece by piece.
         let script = self.wire.len() + NOTE * self.peer().arrivals.len();

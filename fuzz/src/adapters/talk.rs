@@ -280,6 +280,14 @@ pub async fn converse(ends: &mut impl Ends, app: &App, talk: &mut Talk) {
 }
 
 impl Say {
+    /// Its bytes, about.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Message { message, .. } | Self::Fragment { message, .. } => message.bytes.len(),
+            Self::Ping(_) | Self::Flush | Self::Close(_) => 128,
+        }
+    }
+
     /// Whether no other has to follow.
     pub fn is_whole(&self) -> bool {
         !matches!(self, Self::Fragment { .. })
