@@ -38,7 +38,7 @@ struct Shared {
     peer: Peer,
     /// The time of the blocking kind.
     now: Duration,
-    /// How often it has waited for what never comes, since something came.
+    /// How often it has waited for what never comes, since something came or time went on.
     in_vain: usize,
     start: Option<Instant>,
     sleeps: [Option<Pin<Box<Sleep>>>; 2],
@@ -87,7 +87,7 @@ impl Wire {
             match (act(peer, *now), self.manner.ticks) {
                 (Ok(done), _) => return Ok(done),
                 (Err(Later(Some(time))), ticks) => {
-                    *now = time;
+                    (*now, *in_vain) = (time, 0);
                     if ticks {
                         return Err(ErrorKind::WouldBlock.into());
                     }
