@@ -207,6 +207,20 @@ impl ReceiveBuffer {
         start..start + n
     }
 
+    /// As [`take`](Self::take), of bytes that are a message.
+    #[inline(always)]
+    pub(crate) fn take_message(&mut self, n: usize) -> Range<usize> {
+        self.is_inflating = false;
+        self.take(n)
+    }
+
+    /// Keeps a message that was [taken](Self::take_message), where nothing else is kept.
+    #[inline]
+    pub(crate) fn keep_message(&mut self, taken: Range<usize>) {
+        debug_assert!(self.kept.is_empty() && self.missing == 0);
+        self.kept = taken;
+    }
+
     /// Adds the first `n` unparsed bytes to the message under way; its frame lacks `missing` more.
     #[inline]
     pub(crate) fn keep(&mut self, n: usize, missing: usize) {

@@ -12,6 +12,7 @@ mod stages;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use core::ops::Range;
 
 use message::Slot;
 
@@ -76,6 +77,12 @@ enum Ready {
     Control { opcode: Opcode, len: usize },
 }
 
+/// A message that came in one short frame and was unmasked, and where it lies.
+pub(crate) struct Single {
+    is_text: bool,
+    payload: Range<usize>,
+}
+
 /// In which portions messages are handed over.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Portion {
@@ -127,17 +134,7 @@ impl Incoming {
     /// The peer broke a rule; the same error comes again at every call.
     #[inline(always)]
     pub fn advance(&mut self, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
-        match self.ready {
-            None => {}
-            // What is kept of a message read in pieces so far becomes a part of the rest.
-            Some(Ready::Piece { last: false, .. }) => self.ready = None,
-            Some(Ready::Piece { last: true, .. }) => {
-                self.ready = Some(Ready::Message { is_text: self.is_text() });
-            }
-            Some(Ready::Claimed { len, last }) => self.drop_piece(len, last, rx),
-            Some(Ready::Message { .. } | Ready::Control { .. }) => return Ok(true),
-        }
-        self.advance_by(Portion::Whole, rx)
+        Ok(self.is_ready_whole(rx) || self.advance_by(Portion::Whole, rx)?)
     }
 
     /// As [`Connection::advance_chunk`](crate::Connection::advance_chunk).
@@ -159,8 +156,34 @@ impl Incoming {
         &mut self,
         rx: &'b mut ReceiveBuffer,
     ) -> Result<Option<Event<'b>>, ProtocolError> {
-        self.advance(rx)?;
+        if let Some(single) = self.take_single(rx) {
+            return self.lend_single(single, rx).map(Some);
+        }
+        if !self.is_ready_whole(rx) {
+            self.advance_stages(Portion::Whole, rx)?;
+        }
         self.lend(rx)
+    }
+
+    /// Lends what [`take_single`](Self::take_single) has taken.
+    #[inline(always)]
+    pub(crate) fn lend_single<'b>(
+        &mut self,
+        single: Single,
+        rx: &'b mut ReceiveBuffer,
+    ) -> Result<Event<'b>, ProtocolError> {
+        let payload = rx.lend(single.payload);
+        let event = if single.is_text {
+            // The only place where text is checked, if it came in one piece.
+            match utf8::whole(payload) {
+                Ok(text) => Event::Text(text),
+                Err(utf8::Invalid) => return Err(self.fail(ProtocolError::TextNotUtf8)),
+            }
+        } else {
+            Event::Binary(payload)
+        };
+        self.tally.message(payload.len());
+        Ok(event)
     }
 
     /// Lends what [`advance`](Self::advance) has found.
@@ -180,19 +203,7 @@ impl Incoming {
             Some(Ready::Message { is_text }) => {
                 self.message.clear();
                 let payload = rx.take_kept(rx.kept().len());
-                let payload = rx.lend(payload);
-                if !is_text {
-                    self.tally.message(payload.len());
-                    return Ok(Some(Event::Binary(payload)));
-                }
-                // The only place where text is checked, if it came in one piece.
-                match utf8::whole(payload) {
-                    Ok(text) => {
-                        self.tally.message(text.len());
-                        Event::Text(text)
-                    }
-                    Err(utf8::Invalid) => return Err(self.fail(ProtocolError::TextNotUtf8)),
-                }
+                self.lend_single(Single { is_text, payload }, rx)?
             }
         }))
     }
@@ -292,6 +303,23 @@ impl Incoming {
         &mut self.reply
     }
 
+    /// Whether something was found already that can be lent as an event. What was found in pieces is
+    /// made a part of its message, or let go of.
+    #[inline(always)]
+    fn is_ready_whole(&mut self, rx: &mut ReceiveBuffer) -> bool {
+        match self.ready {
+            None => {}
+            // What is kept of a message read in pieces so far becomes a part of the rest.
+            Some(Ready::Piece { last: false, .. }) => self.ready = None,
+            Some(Ready::Piece { last: true, .. }) => {
+                self.ready = Some(Ready::Message { is_text: self.is_text() });
+            }
+            Some(Ready::Claimed { len, last }) => self.drop_piece(len, last, rx),
+            Some(Ready::Message { .. } | Ready::Control { .. }) => return true,
+        }
+        false
+    }
+
     fn advance_in_pieces(
         &mut self,
         by: Portion,
@@ -311,32 +339,35 @@ impl Incoming {
 
     #[inline(always)]
     fn advance_by(&mut self, by: Portion, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
-        Ok(self.take_single(rx) || self.advance_stages(by, rx)?)
+        let Some(Single { is_text, payload }) = self.take_single(rx) else {
+            return self.advance_stages(by, rx);
+        };
+        rx.keep_message(payload);
+        self.ready = Some(Ready::Message { is_text });
+        Ok(true)
     }
 
     /// Takes a message that is here in one short frame, to which nothing is left to do but to unmask
     /// it: nearly all are. Anything else, and anything wrong, is left to the stages.
     #[inline(always)]
-    fn take_single(&mut self, rx: &mut ReceiveBuffer) -> bool {
+    pub(crate) fn take_single(&mut self, rx: &mut ReceiveBuffer) -> Option<Single> {
         let is_between_messages =
             matches!(self.stage, Stage::Header) && self.message.is_empty() && self.ready.is_none();
         if !is_between_messages {
-            return false;
+            return None;
         }
-        let Some(single) = SingleFrame::decode(rx.unparsed()) else { return false };
+        let single = SingleFrame::decode(rx.unparsed())?;
         let SingleFrame { is_text, masking_key, header_len, payload_len } = single;
         let Limits { message, frame, .. } = self.config.limits;
         let is_masked_as_due = masking_key.is_some() == (self.role == Role::Server);
         if !is_masked_as_due || payload_len as u64 > message.min(frame) {
-            return false;
+            return None;
         }
         rx.skip(header_len);
         if let Some(key) = masking_key {
             Mask::new(key).apply(&mut rx.unparsed_mut()[..payload_len]);
         }
-        rx.keep(payload_len, 0);
-        self.ready = Some(Ready::Message { is_text });
-        true
+        Some(Single { is_text, payload: rx.take_message(payload_len) })
     }
 
     /// Lets go of a piece that nobody takes any more.

@@ -71,11 +71,13 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         rest: &mut &'p [u8],
         cx: &mut Context<'_>,
     ) -> Poll<Result<Step>> {
-        if self.outgoing.is_due() || self.outgoing.is_full(self.tx.get()) {
+        let mut tx = self.tx.get();
+        if self.outgoing.is_due() || self.outgoing.is_full(tx) {
             ready!(self.poll_room(cx))?;
+            tx = self.tx.get();
         }
-        let Self { io, outgoing, tx, unflushed, waits, .. } = self;
-        let mut transmit = encode(outgoing, tx.get())?;
+        let Self { io, outgoing, unflushed, waits, .. } = self;
+        let mut transmit = encode(outgoing, tx)?;
         if !now && transmit.len() < outgoing.high_water() {
             transmit.queue();
             return Poll::Ready(Ok(Step::Encoded));
