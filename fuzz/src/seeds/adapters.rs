@@ -271,4 +271,13 @@ const SEEDS: &[Seed] = &[
     Seed { name: "opens", manner: OPENS | PROMPT, cut: 5, delays: b"\x02\x02", times: ALL, ..PLAIN },
     Seed { name: "opens-late", manner: OPENS, cut: 5, delays: b"\x02\x06", times: ALL, ..PLAIN },
     Seed { name: "opens-in-vain", manner: OPENS, times: ALL, stalls: b"\x20\x07", ..PLAIN },
+    Seed {
+        name: "a-faulty-server-that-pauses-often",
+        rules: CLIENT,
+        takes: 0,
+        manner: AFTER_GOODBYE | KEEPS,
+        stalls: &[0; 134],
+        script: b"\x80\x83\x00",
+        ..PLAIN
+    },
 ];
