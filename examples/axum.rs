@@ -125,17 +125,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn parse(mut args: impl Iterator<Item = String>) -> Result<(String, Config), String> {
     let (mut listen, mut config) = ("127.0.0.1:8080".to_owned(), Config::default());
     while let Some(flag) = args.next() {
-        let value = args.next().ok_or(format!("{flag} wants a value"))?;
-        match (&*flag, &*value) {
-            ("--listen", _) => listen = value,
-            ("--origins", "same") => config.origins = Origins::same(),
-            ("--origins", "any") => config.origins = Origins::any(),
-            ("--origins", list) => {
-                config.origins =
-                    Origins::list(list.split(',')).map_err(|error| error.to_string())?;
-            }
+        let mut value = || args.next().ok_or(format!("{flag} wants a value"));
+        match &*flag {
+            "--listen" => listen = value()?,
+            "--origins" => config.origins = origins(&value()?)?,
             _ => return Err(format!("{flag} is not known")),
         }
     }
     Ok((listen, config))
+}
+
+/// Whose pages may connect: `same`, `any`, or those of a list.
+fn origins(value: &str) -> Result<Origins, String> {
+    match value {
+        "same" => Ok(Origins::same()),
+        "any" => Ok(Origins::any()),
+        list => Origins::list(list.split(',')).map_err(|error| error.to_string()),
+    }
 }

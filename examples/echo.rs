@@ -111,32 +111,41 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
     (config.limits.message, config.limits.frame) = (16 << 20, 16 << 20);
     let mut options = Options { listen: "127.0.0.1:9001".into(), blocking: false, config };
     while let Some(flag) = args.next() {
-        if flag == "--deflate" {
-            let mut deflate = Deflate::default();
-            deflate.level = 1; // what is sent back at once is to be sent back fast
-            (deflate.context_takeover, deflate.peer_context_takeover) = (true, true);
-            deflate.threshold = 128; // with context short messages gain too
-            options.config.deflate = Some(deflate);
-            continue;
-        }
-        let value = args.next().ok_or(format!("{flag} wants a value"))?;
-        match (&*flag, &*value) {
-            ("--listen", _) => options.listen = value,
-            ("--adapter", "tokio") => options.blocking = false,
-            ("--adapter", "blocking") => options.blocking = true,
-            ("--origins", "same") => options.config.origins = Origins::same(),
-            ("--origins", "any") => options.config.origins = Origins::any(),
-            ("--origins", _) => {
-                let list = Origins::list(value.split(',')).map_err(|error| error.to_string())?;
-                options.config.origins = list;
+        let mut value = || args.next().ok_or(format!("{flag} wants a value"));
+        match &*flag {
+            "--listen" => options.listen = value()?,
+            "--adapter" => {
+                options.blocking = match &*value()? {
+                    "tokio" => false,
+                    "blocking" => true,
+                    other => return Err(format!("{other} is no adapter")),
+                }
             }
-            ("--max-message", _) => {
+            "--origins" => options.config.origins = origins(&value()?)?,
+            "--max-message" => {
+                let value = value()?;
                 let bytes = value.parse().map_err(|_| format!("{value} is no number of bytes"))?;
                 options.config.limits.message = bytes;
                 options.config.limits.frame = bytes;
             }
-            _ => return Err(format!("{flag} {value} is not known")),
+            "--deflate" => {
+                let mut deflate = Deflate::default();
+                deflate.level = 1; // what is sent back at once is to be sent back fast
+                (deflate.context_takeover, deflate.peer_context_takeover) = (true, true);
+                deflate.threshold = 128; // with context short messages gain too
+                options.config.deflate = Some(deflate);
+            }
+            _ => return Err(format!("{flag} is not known")),
         }
     }
     Ok(options)
+}
+
+/// Whose pages may connect: `same`, `any`, or those of a list.
+fn origins(value: &str) -> Result<Origins, String> {
+    match value {
+        "same" => Ok(Origins::same()),
+        "any" => Ok(Origins::any()),
+        list => Origins::list(list.split(',')).map_err(|error| error.to_string()),
+    }
 }

@@ -142,20 +142,24 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
     let listen = "127.0.0.1:8080".into();
     let mut options = Options { listen, config: Config::default(), certificate: None };
     while let Some(flag) = args.next() {
-        let value = args.next().ok_or(format!("{flag} wants a value"))?;
-        match (&*flag, &*value) {
-            ("--listen", _) => options.listen = value,
-            ("--certificate", _) => options.certificate = Some(value),
-            ("--origins", "same") => options.config.origins = Origins::same(),
-            ("--origins", "any") => options.config.origins = Origins::any(),
-            ("--origins", list) => {
-                let list = Origins::list(list.split(',')).map_err(|error| error.to_string())?;
-                options.config.origins = list;
-            }
+        let mut value = || args.next().ok_or(format!("{flag} wants a value"));
+        match &*flag {
+            "--listen" => options.listen = value()?,
+            "--certificate" => options.certificate = Some(value()?),
+            "--origins" => options.config.origins = origins(&value()?)?,
             _ => return Err(format!("{flag} is not known")),
         }
     }
     Ok(options)
+}
+
+/// Whose pages may connect: `same`, `any`, or those of a list.
+fn origins(value: &str) -> Result<Origins, String> {
+    match value {
+        "same" => Ok(Origins::same()),
+        "any" => Ok(Origins::any()),
+        list => Origins::list(list.split(',')).map_err(|error| error.to_string()),
+    }
 }
 
 fn page(status: u16, text: &str) -> Response<String> {
