@@ -14,7 +14,7 @@ export GLIBC_TUNABLES=glibc.cpu.x86_rep_movsb_threshold=0x7fffffff:glibc.cpu.x86
 GLIBC_TUNABLES+=:glibc.cpu.x86_non_temporal_threshold=0x0fffffffffff
 
 command -v valgrind > /dev/null || { apt-get update -qq && apt-get install -y -qq valgrind > /dev/null; }
-program=$(cargo bench --features deflate --bench instructions --no-run --message-format json |
+program=$(cargo bench --features deflate,tokio --bench instructions --no-run --message-format json |
   sed -n 's/.*"executable":"\([^"]*instructions[^"]*\)".*/\1/p' | tail -1)
 [ -x "$program" ]
 

@@ -1,5 +1,7 @@
 //! The works that are measured, in time by `parts` and in instructions by `instructions`.
 
+mod echo;
+
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -33,6 +35,7 @@ pub fn works() -> Vec<Work> {
     works.push(receive_fragments());
     works.extend([16, 125, 1024, 64 << 10].map(send_from_server));
     works.extend([16, 125, 1024, 64 << 10].map(send_from_client));
+    works.extend([16, 125].map(echo::echo));
     works.extend([compress(), inflate(true), inflate(false)]);
     works
 }
