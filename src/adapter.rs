@@ -54,6 +54,9 @@ pub enum Error {
     TimedOut(TimedOut),
     /// A message is no JSON, or not what was asked for; or a value cannot be told as JSON, and
     /// nothing was queued. The connection is as it was: go on.
+    ///
+    /// What it displays says where, and not what: serde's own words, which may quote the message, are
+    /// those of the error in it and of [`source`](std::error::Error::source).
     #[cfg(feature = "serde_json")]
     Json(serde_json::Error),
     /// What was to be dialed is no WebSocket URI.
@@ -127,11 +130,26 @@ impl fmt::Display for Error {
             }
             Self::TimedOut(error) => error.fmt(f),
             #[cfg(feature = "serde_json")]
-            Self::Json(error) => write!(f, "no JSON as it should be: {error}"),
+            Self::Json(error) => fmt_json(error, f),
             #[cfg(feature = "dial")]
             Self::Uri(error) => error.fmt(f),
         }
     }
+}
+
+#[cfg(feature = "serde_json")]
+fn fmt_json(error: &serde_json::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    use serde_json::error::Category::{Data, Eof, Io, Syntax};
+    let (line, column) = (error.line(), error.column());
+    let what = match error.classify() {
+        _ if line == 0 => {
+            return f.write_str("a control frame, or a value that JSON does not have");
+        }
+        Syntax | Io => "no JSON",
+        Eof => "JSON that ends too early",
+        Data => "JSON, and not what was asked for",
+    };
+    write!(f, "{what}, at line {line} column {column}")
 }
 
 impl std::error::Error for Error {

@@ -130,7 +130,9 @@ impl<S: Stream> Upgrade<S> {
             Err(error) => {
                 let mut tx = SendBuffer::new();
                 refuse(&error, &mut tx);
-                opening.last_words(tx, &config).ok(); // the cause is what matters
+                if !tx.is_empty() {
+                    opening.last_words(tx, &config).ok(); // the cause is what matters
+                }
                 Err(error)
             }
         }

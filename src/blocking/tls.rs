@@ -101,11 +101,16 @@ impl<S: Stream> TlsStream<S> {
     fn read_more(&mut self) -> io::Result<usize> {
         self.scratch.resize(READ, 0);
         let n = self.io.read(&mut self.scratch)?;
-        let session = &mut *lock(&self.shared.session);
-        session.incoming.extend_from_slice(&self.scratch[..n]);
-        session.has_ended |= n == 0;
-        session.take_in()?;
-        Ok(n)
+        let taken = {
+            let session = &mut *lock(&self.shared.session);
+            session.incoming.extend_from_slice(&self.scratch[..n]);
+            session.has_ended |= n == 0;
+            session.take_in()
+        };
+        if taken.is_err() {
+            self.write_in_passing().ok(); // the alert that tells the peer why (RFC 8446, section 6.2)
+        }
+        taken.map(|()| n)
     }
 
     /// Writes what the session wants to say, unless another thread is writing: that one may wait for

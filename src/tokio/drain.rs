@@ -52,6 +52,8 @@ use crate::trace;
 #[derive(Debug)]
 pub struct Drain {
     stage: watch::Sender<Stage>,
+    /// Has a receiver for each guest.
+    guests: watch::Sender<()>,
 }
 
 /// How far draining has come.
@@ -83,13 +85,14 @@ impl Default for Drain {
 impl Drain {
     /// For a server without connections.
     pub fn new() -> Self {
-        Self { stage: watch::Sender::new(Stage::Serving) }
+        Self { stage: watch::Sender::new(Stage::Serving), guests: watch::Sender::new(()) }
     }
 
     /// For a connection that is to be waited for, from now until the guest is dropped. One that comes
     /// late is told at once.
     pub fn guest(&self) -> Guest {
-        Guest { stage: self.stage.subscribe(), has_left: false }
+        let _is_here = self.guests.subscribe();
+        Guest { stage: self.stage.subscribe(), _is_here, has_left: false }
     }
 
     /// Tells all guests, waits until they are gone, or for the time given, and cuts the others.
@@ -98,12 +101,12 @@ impl Drain {
     ///
     /// Guests stay told; call it again to wait for them.
     pub async fn drain(&self, within: Duration) -> Drained {
-        let present = self.stage.receiver_count();
+        let present = self.guests.receiver_count();
         trace::draining(present);
         self.stage.send_replace(Stage::Leaving);
-        let cut = match timeout(within, self.stage.closed()).await {
+        let cut = match timeout(within, self.guests.closed()).await {
             Ok(()) => 0,
-            Err(_) => self.stage.receiver_count(),
+            Err(_) => self.guests.receiver_count(),
         };
         self.stage.send_replace(Stage::Cut);
         let drained = Drained { closed: present.saturating_sub(cut), cut };
@@ -118,6 +121,8 @@ impl Drain {
 #[derive(Debug)]
 pub struct Guest {
     stage: watch::Receiver<Stage>,
+    /// Says so until it is dropped.
+    _is_here: watch::Receiver<()>,
     /// Whether the connection was told to close.
     has_left: bool,
 }
@@ -137,7 +142,7 @@ impl Guest {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let Self { stage, has_left } = self;
+        let Self { stage, has_left, .. } = self;
         let Halves { reader, writer } = &mut *ws.halves;
         let has_event = loop {
             let next = if *has_left { Stage::Cut } else { Stage::Leaving };
@@ -158,22 +163,47 @@ impl Guest {
         if has_event { reader.lend(writer).await } else { Ok(None) }
     }
 
-    /// Waits until the server is to go down; for those who do more than to receive, as in halves.
+    /// Waits until the server is to go down; for those who do more than to receive, as in halves. One
+    /// `select!` may have both this and [`cut`](Self::cut):
+    ///
+    /// ```
+    /// use sotong::tokio::{Guest, Sender, WebSocket};
+    /// use sotong::{CloseCode, Result};
+    /// use tokio::net::TcpStream;
+    ///
+    /// async fn serve(ws: WebSocket<TcpStream>, guest: Guest) -> Result<()> {
+    ///     let (mut receiver, mut sender) = ws.split();
+    ///     let mut has_left = false;
+    ///     loop {
+    ///         tokio::select! {
+    ///             event = receiver.recv() => match event? {
+    ///                 Some(event) => println!("{event:?}"),
+    ///                 None => return Ok(()),
+    ///             },
+    ///             () = guest.leaving(), if !has_left => {
+    ///                 has_left = true;
+    ///                 sender.send_close(Some(CloseCode::GOING_AWAY.into())).await?;
+    ///             }
+    ///             () = guest.cut() => return Ok(()), // to drop both halves ends the connection
+    ///         }
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost.
-    pub async fn leaving(&mut self) {
-        wait(&mut self.stage, Stage::Leaving).await;
+    pub async fn leaving(&self) {
+        wait(&mut self.stage.clone(), Stage::Leaving).await;
     }
 
-    /// Waits until this connection is to end at once.
+    /// Waits until this connection is to end at once; see [`leaving`](Self::leaving).
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost.
-    pub async fn cut(&mut self) {
-        wait(&mut self.stage, Stage::Cut).await;
+    pub async fn cut(&self) {
+        wait(&mut self.stage.clone(), Stage::Cut).await;
     }
 }
 

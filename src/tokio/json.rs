@@ -28,8 +28,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # let (client, server) = tokio::join!(connect_over(a, &request, Config::default()), accept(b, Config::default()));
     /// # let (mut client, mut server) = (client?.0, server?);
     /// client.send_json(&("move", [3, 4])).await?;
-    /// let (action, to): (String, [i32; 2]) = server.recv_json().await?.expect("nobody has
-    /// closed"); assert_eq!((&action[..], to), ("move", [3, 4]));
+    /// let (action, to): (String, [i32; 2]) = server.recv_json().await?.expect("it is open");
+    /// assert_eq!((&action[..], to), ("move", [3, 4]));
     /// # Ok(())
     /// # }
     /// ```

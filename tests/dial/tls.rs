@@ -1,9 +1,11 @@
 //! `wss://`.
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Instant;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::crypto::ring::default_provider;
@@ -73,6 +75,42 @@ fn nobody_is_trusted_without_a_reason_and_nothing_panics_without_a_provider() {
         assert_eq!(other.stage(), Stage::Tls, "{other}");
         assert!(matches!(other.error(), Error::Io(_)), "{other:?}");
     }
+}
+
+/// What a server that has TLS makes of whoever comes first.
+fn accept_one(config: Arc<ServerConfig>) -> (SocketAddr, thread::JoinHandle<Error>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let accepting = thread::spawn(move || {
+        let tls = TlsStream::server(listener.accept().unwrap().0, config).unwrap();
+        blocking::accept(tls, Config::default()).expect_err("it is no client of ours")
+    });
+    (address, accepting)
+}
+
+#[test]
+fn a_server_that_is_not_trusted_is_told_why() {
+    let (server, _) = settings();
+    for adapter in ADAPTERS {
+        let (address, accepting) = accept_one(server.clone());
+        let port = address.port();
+        adapter.fail(&Dialer::new(&format!("wss://localhost:{port}/")).unwrap());
+        let told = accepting.join().unwrap();
+        assert!(told.to_string().contains("fatal alert: UnknownCA"), "{adapter:?}: {told}");
+    }
+}
+
+#[test]
+fn a_client_without_tls_is_told_so_and_not_waited_for() {
+    let (address, accepting) = accept_one(settings().0);
+    let mut client = TcpStream::connect(address).unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    let start = Instant::now();
+    let mut alert = vec![];
+    client.read_to_end(&mut alert).unwrap();
+    assert_eq!(alert.first(), Some(&0x15), "an alert (RFC 8446, section 5.1)");
+    assert!(matches!(accepting.join().unwrap(), Error::Io(_)));
+    assert!(start.elapsed() < Config::default().timeouts.close.unwrap() / 2);
 }
 
 #[test]

@@ -152,8 +152,23 @@ fn an_owned_message_is_made_of_a_value_and_tells_one() {
     assert_eq!(Message::from(b"[3]".to_vec()).json::<[u8; 1]>().unwrap(), [3]);
     let ping = Message::Ping(b"[1]"[..].into());
     let told = ping.json::<[u8; 1]>().unwrap_err();
-    assert_eq!(told.to_string(), "no JSON as it should be: a control frame tells no value");
+    assert_eq!(told.to_string(), "a control frame, or a value that JSON does not have");
     assert!(Event::Pong(b"[1]").json::<[u8; 1]>().is_err());
     assert!(std::error::Error::source(&told).is_some() && !told.is_peer_fault());
     assert_eq!(io::Error::from(told).kind(), io::ErrorKind::InvalidData);
+}
+
+/// Messages are strangers' words: in a log they might be taken for other lines of it.
+#[test]
+fn what_an_error_displays_is_not_what_the_message_said() {
+    let said = [
+        ("\"hunter2\\nERROR forged\"", "JSON, and not what was asked for, at line 1 column 23"),
+        ("\n", "JSON that ends too early, at line 2 column 0"),
+        ("hunter2", "no JSON, at line 1 column 1"),
+    ];
+    for (text, displayed) in said {
+        let told = Event::Text(text).json::<u32>().unwrap_err();
+        assert_eq!(told.to_string(), displayed);
+        assert!(std::error::Error::source(&told).is_some());
+    }
 }
