@@ -79,6 +79,11 @@ impl HeadSearch {
     /// The length of the head with its empty line; `None` if there is more to come.
     fn find_in(&mut self, bytes: &[u8], max: usize) -> Result<Option<usize>, HandshakeError> {
         let searchable = &bytes[..bytes.len().min(max)];
+        // A method or a version begins with a letter, an empty line with CR: whoever speaks something
+        // else, as TLS, is not waited for.
+        if !matches!(searchable, [] | [b'\r' | b'!'..=b'~', ..]) {
+            return Err(HandshakeError::Malformed);
+        }
         while let Some(feed) = find_feed(&searchable[self.searched..]) {
             let end = self.searched + feed + 1;
             // Section 2.2 of RFC 9112 lets a recipient take a bare LF for a line's end; what is

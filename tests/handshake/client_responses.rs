@@ -200,6 +200,15 @@ fn what_is_no_header_field_fails_the_handshake() {
     }
 }
 
+/// As a server does that wants TLS, with an alert.
+#[test]
+fn a_server_that_speaks_no_http_is_not_waited_for() {
+    for bytes in [&b"\x15\x03\x03\x00\x02\x02\x0a"[..], b" HTTP/1.1", b"\xff"] {
+        let result = ended(&Config::default(), &[], bytes);
+        assert_eq!(result, Err(HandshakeError::Malformed), "{}", bytes.escape_ascii());
+    }
+}
+
 #[test]
 fn a_subprotocol_is_one_that_was_offered() {
     let chosen = |name: &str| Ok(Ended::Open(Some(name.into()), vec![]));

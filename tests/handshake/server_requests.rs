@@ -288,6 +288,19 @@ fn a_head_that_is_not_http_is_refused() {
     assert_eq!(answer(&[b"\r\n", &head(&REQUEST)[..]].concat()), ACCEPTED, "one empty line before");
 }
 
+/// Nobody waits for the end of a line that never comes: these are answered at their first byte.
+#[test]
+fn who_speaks_no_http_is_refused_at_once() {
+    for first in 0..=u8::MAX {
+        let may_begin = first == b'\r' || first.is_ascii_graphic();
+        let expected = if may_begin { "" } else { "HTTP/1.1 400" };
+        assert!(answer(&[first]).starts_with(expected), "{first:#x}");
+        assert_eq!(answer(&[first]).is_empty(), may_begin, "{first:#x}");
+    }
+    let client_hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+    assert_eq!(status(&answer(client_hello)), 400);
+}
+
 #[test]
 fn subprotocols_are_distinct_tokens() {
     let long = format!("Sec-WebSocket-Protocol: {}", "a".repeat(70_000));

@@ -18,6 +18,11 @@ pub struct Head {
 /// The head at the front of `bytes`: nothing if there is more to come, or what is wrong with it.
 pub fn head(bytes: &[u8], most: usize, most_lines: usize) -> Option<Result<Head, HandshakeError>> {
     let (mut lines, mut start) = (vec![], 0);
+    // Before a method or a version only an empty line may stand (RFC 9112, sections 2.2 and 3).
+    let begins_well = |first: &u8| *first == b'\r' || first.is_ascii_graphic();
+    if !bytes.first().is_none_or(begins_well) {
+        return Some(Err(Malformed));
+    }
     for (i, byte) in bytes.iter().enumerate().take(most) {
         if *byte != b'\n' {
             continue;
