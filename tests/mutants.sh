@@ -57,11 +57,12 @@ if [ ${#only[@]} -eq 0 ]; then
   try --features=deflate -C=--test=rfc6455 -f 'src/connection*' -f 'src/connection/**' \
     -f src/close.rs -f src/frame.rs
   try --features=deflate -C=--lib -f 'src/buffer/**' -f 'src/deflate/**' -f src/mask.rs -f src/timing.rs
+  try --features=http,tokio -C=--test=http -f 'src/http*' -f 'src/http/**'
 fi
 programs=(conversation handshake rfc6455 rfc7692 statistics wording)
-slow=(allocations exhaustive floods reference_model split_invariance tracing)
+slow=(allocations exhaustive floods http reference_model split_invariance tracing)
 try --no-default-features -C=--lib "${programs[@]/#/-C=--test=}"
-try --features=tokio,deflate,dial,tracing -C=--lib "${programs[@]/#/-C=--test=}" "${slow[@]/#/-C=--test=}"
+try --features=tokio,deflate,dial,tracing,http -C=--lib "${programs[@]/#/-C=--test=}" "${slow[@]/#/-C=--test=}"
 cp "$out/mutants.out/missed.txt" "$out/missed"
 
 # Lines of cargo-mutants, FILE:LINE:COLUMN: CHANGE, as they are told whatever stands above them: with
