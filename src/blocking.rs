@@ -95,14 +95,14 @@ impl<S: Stream> WebSocket<S> {
             clock: Clock::new(ticks),
             has_shut_down: false,
         };
-        Self { reader: Reader { incoming, rx: parts.rx }, writer }
+        Self { reader: Reader { incoming, rx: parts.rx, has_waited: false }, writer }
     }
 
     /// Takes the connection apart. Nothing is lost: what was not sent or not received is in the
     /// buffers. The stream still gives up now and then, as it was [made to](Stream::prepare).
     pub fn into_parts(self) -> Parts<S> {
         let Writer { io, outgoing, tx, .. } = self.writer;
-        let Reader { incoming, rx } = self.reader;
+        let Reader { incoming, rx, .. } = self.reader;
         Parts { io, connection: Connection::unite(incoming, outgoing), rx, tx }
     }
 

@@ -112,7 +112,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         let writer = Writer::new(parts.io, outgoing, parts.tx);
         let timer = Timer::default();
         let rx = Pooled::new(parts.rx);
-        let reader = Reader { incoming, rx, timer, has_ended: false, has_told_error: false };
+        let reader = Reader {
+            incoming,
+            rx,
+            timer,
+            has_read: false,
+            has_ended: false,
+            has_told_error: false,
+        };
         Self { halves: Box::new(Halves { reader, writer }) }
     }
 

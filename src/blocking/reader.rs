@@ -2,6 +2,7 @@
 //! [`Receiver`](super::Receiver) of a split one share it.
 
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::time::{Duration, Instant};
 
 use super::Stream;
@@ -37,6 +38,8 @@ pub(super) trait Link {
 pub(super) struct Reader {
     pub(super) incoming: Incoming,
     pub(super) rx: ReceiveBuffer,
+    /// Whether something was read, or waited for, since the deadlines were looked at.
+    pub(super) has_waited: bool,
 }
 
 /// The time since the connection began, and whether the stream lets us look at it now and then.
@@ -51,7 +54,7 @@ impl Reader {
         if !self.wait(link, Incoming::advance)? {
             return Ok(None);
         }
-        let Self { incoming, rx } = self;
+        let Self { incoming, rx, .. } = self;
         incoming.next_event(rx).map_err(|error| fail(error, incoming, link))
     }
 
@@ -59,7 +62,7 @@ impl Reader {
         if !self.wait(link, Incoming::advance_chunk)? {
             return Ok(None);
         }
-        let Self { incoming, rx } = self;
+        let Self { incoming, rx, .. } = self;
         incoming.next_chunk(rx).map_err(|error| fail(error, incoming, link))
     }
 
@@ -81,7 +84,6 @@ impl Reader {
 
     /// Whether there is something to lend; `false` once the connection is closed.
     fn wait(&mut self, link: &mut impl Link, advance: Advance) -> Result<bool> {
-        let mut has_waited = false;
         loop {
             match advance(&mut self.incoming, &mut self.rx) {
                 Ok(false) => {}
@@ -103,7 +105,7 @@ impl Reader {
                 Ok(()) | Err(Error::Io(_) | Error::Send(_)) => {}
                 Err(error) => return Err(error),
             }
-            if has_waited {
+            if mem::take(&mut self.has_waited) {
                 check(link, Some(self.rx.received()))?;
             }
             if link.with_writer(|outgoing, _| outgoing.transport()) != Transport::Keep {
@@ -126,7 +128,7 @@ impl Reader {
                     return Err(error);
                 }
             }
-            has_waited = true;
+            self.has_waited = true;
         }
     }
 

@@ -174,8 +174,7 @@ impl<S: TryClone> Shared<S> {
         let mut queue = queue; // unlocked before the turn is dropped
         queue.is_awaited &= !wait;
         while let Some(out) = &mut turn.out {
-            let Queue { outgoing, tx, leaving, in_flight, has_shut_down, is_awaited, .. } =
-                &mut *queue;
+            let Queue { outgoing, tx, leaving, in_flight, is_awaited, .. } = &mut *queue;
             outgoing.poll_transmit(tx);
             if out.tx.is_empty() && (wait || !*is_awaited) {
                 std::mem::swap(tx, &mut out.tx);
@@ -191,12 +190,22 @@ impl<S: TryClone> Shared<S> {
             } else {
                 if tx.is_empty() && outgoing.transport() == Transport::ShutDown {
                     // The receiver may have left this to us, and wait for what the peer does then.
-                    self.clock.shut_down(&mut out.io, has_shut_down);
+                    drop(queue);
+                    self.shut_down(&mut out.io);
+                    queue = lock(&self.queue);
                 }
                 queue.out = turn.out.take();
             }
         }
         Ok(queue.tx.is_empty())
+    }
+
+    /// As [`Link::shut_down`], by a handle of the stream. Others may queue and look meanwhile.
+    fn shut_down(&self, io: &mut S) -> bool {
+        let mut has_shut_down = lock(&self.queue).has_shut_down;
+        let can = self.clock.shut_down(io, &mut has_shut_down);
+        lock(&self.queue).has_shut_down |= has_shut_down;
+        can
     }
 
     /// Writes what has left the queue, and flushes the stream; whether that is all. It is not if
@@ -257,7 +266,7 @@ impl<S: TryClone> Link for End<S> {
 
     fn shut_down(&mut self) -> bool {
         let Self { read, shared } = self;
-        shared.clock.shut_down(read, &mut lock(&shared.queue).has_shut_down)
+        shared.shut_down(read)
     }
 }
 
@@ -334,16 +343,17 @@ impl<S: TryClone> Sender<S> {
         self.encode(true, |outgoing, tx| outgoing.send_fragment(part, fin, tx))
     }
 
-    /// As [`WebSocket::feed_text`].
+    /// Queues a text message; [`flush`](Self::flush) writes it, or what is sent next, or a queue that is
+    /// full. A receiver that waits is not told of it.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As of [`WebSocket::feed_text`].
     pub fn feed_text(&mut self, text: &str) -> Result<()> {
         self.encode(false, |outgoing, tx| outgoing.send(text, tx))
     }
 
-    /// As [`WebSocket::feed_binary`].
+    /// As [`WebSocket::feed_binary`], and as [`feed_text`](Self::feed_text).
     ///
     /// # Errors
     ///
@@ -352,7 +362,7 @@ impl<S: TryClone> Sender<S> {
         self.encode(false, |outgoing, tx| outgoing.send(bytes, tx))
     }
 
-    /// As [`WebSocket::feed_message`].
+    /// As [`WebSocket::feed_message`], and as [`feed_text`](Self::feed_text).
     ///
     /// # Errors
     ///
@@ -362,7 +372,7 @@ impl<S: TryClone> Sender<S> {
         self.encode(false, |outgoing, tx| outgoing.send(message, tx))
     }
 
-    /// As [`WebSocket::feed_prepared`].
+    /// As [`WebSocket::feed_prepared`], and as [`feed_text`](Self::feed_text).
     ///
     /// # Errors
     ///

@@ -23,7 +23,8 @@ use crate::adapter::{Mutex, lock};
 
 /// A stream with TLS, which two threads can use at the same time.
 ///
-/// The handshake of TLS takes place with the first read or flush.
+/// The handshake of TLS takes place with the first read or flush, by one thread: there is a second
+/// handle only when it is over.
 ///
 /// The example `wss` is a server over it; [`connect`](super::connect) makes the client's end.
 #[derive(Debug)]
@@ -246,6 +247,11 @@ impl<S: Stream> Stream for TlsStream<S> {
 
 impl<S: TryClone> TryClone for TlsStream<S> {
     fn try_clone(&self) -> io::Result<Self> {
+        if lock(&self.shared.session).tls.is_handshaking() {
+            return Err(io::Error::other(
+                "the handshake of TLS is not over: flush the stream first",
+            ));
+        }
         let io = self.io.try_clone()?;
         Ok(Self { io, shared: Arc::clone(&self.shared), scratch: vec![] })
     }

@@ -210,14 +210,14 @@ impl ReceiveBuffer {
     /// As [`take`](Self::take), of bytes that are a message.
     #[inline(always)]
     pub(crate) fn take_message(&mut self, n: usize) -> Range<usize> {
+        debug_assert!(self.kept.is_empty() && self.missing == 0);
         self.is_inflating = false;
         self.take(n)
     }
 
-    /// Keeps a message that was [taken](Self::take_message), where nothing else is kept.
+    /// Keeps a message that was [taken](Self::take_message).
     #[inline]
     pub(crate) fn keep_message(&mut self, taken: Range<usize>) {
-        debug_assert!(self.kept.is_empty() && self.missing == 0);
         self.kept = taken;
     }
 

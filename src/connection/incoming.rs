@@ -339,7 +339,10 @@ impl Incoming {
 
     #[inline(always)]
     fn advance_by(&mut self, by: Portion, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
-        let Some(Single { is_text, payload }) = self.take_single(rx) else {
+        let Limits { message, .. } = self.config.limits;
+        let has_lower_limit = by.limit(&self.config.limits).is_some_and(|limit| limit < message);
+        let single = if has_lower_limit { None } else { self.take_single(rx) };
+        let Some(Single { is_text, payload }) = single else {
             return self.advance_stages(by, rx);
         };
         rx.keep_message(payload);

@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -54,6 +55,8 @@ pub struct Drain {
     stage: watch::Sender<Stage>,
     /// Has a receiver for each guest.
     guests: watch::Sender<()>,
+    /// How many there have been.
+    arrived: AtomicUsize,
 }
 
 /// How far draining has come.
@@ -64,7 +67,7 @@ enum Stage {
     Cut,
 }
 
-/// How it ended for those who were there.
+/// How it ended for those who were there, or came late.
 ///
 /// For an example see [`Drain`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,12 +88,17 @@ impl Default for Drain {
 impl Drain {
     /// For a server without connections.
     pub fn new() -> Self {
-        Self { stage: watch::Sender::new(Stage::Serving), guests: watch::Sender::new(()) }
+        Self {
+            stage: watch::Sender::new(Stage::Serving),
+            guests: watch::Sender::new(()),
+            arrived: AtomicUsize::new(0),
+        }
     }
 
     /// For a connection that is to be waited for, from now until the guest is dropped. One that comes
     /// late is told at once.
     pub fn guest(&self) -> Guest {
+        self.arrived.fetch_add(1, Ordering::Relaxed);
         let _is_here = self.guests.subscribe();
         Guest { stage: self.stage.subscribe(), _is_here, has_left: false }
     }
@@ -102,6 +110,7 @@ impl Drain {
     /// Guests stay told; call it again to wait for them.
     pub async fn drain(&self, within: Duration) -> Drained {
         let present = self.guests.receiver_count();
+        let gone_before = self.arrived.load(Ordering::Relaxed).saturating_sub(present);
         trace::draining(present);
         self.stage.send_replace(Stage::Leaving);
         let cut = match timeout(within, self.guests.closed()).await {
@@ -109,7 +118,8 @@ impl Drain {
             Err(_) => self.guests.receiver_count(),
         };
         self.stage.send_replace(Stage::Cut);
-        let drained = Drained { closed: present.saturating_sub(cut), cut };
+        let arrived = self.arrived.load(Ordering::Relaxed);
+        let drained = Drained { closed: arrived.saturating_sub(gone_before + cut), cut };
         trace::drained(drained.closed, cut);
         drained
     }
@@ -146,14 +156,24 @@ impl Guest {
         let Halves { reader, writer } = &mut *ws.halves;
         let has_event = loop {
             let next = if *has_left { Stage::Cut } else { Stage::Leaving };
+            // A peer that never pauses must not keep us from being told.
+            let is_told = *stage.borrow() >= next;
             let mut told = pin!(wait(stage, next));
-            let advanced = poll_fn(|cx| match reader.poll_advance::<_, WHOLE>(writer, cx) {
-                Poll::Ready(advanced) => Poll::Ready(Some(advanced)),
-                Poll::Pending => told.as_mut().poll(cx).map(|()| None),
+            let advanced = poll_fn(|cx| {
+                if is_told {
+                    return Poll::Ready(None);
+                }
+                match reader.poll_advance::<_, WHOLE>(writer, cx) {
+                    Poll::Ready(advanced) => Poll::Ready(Some(advanced)),
+                    Poll::Pending => told.as_mut().poll(cx).map(|()| None),
+                }
             });
             match advanced.await {
                 Some(advanced) => break advanced?,
-                None if *has_left => return Err(TimedOut::Close.into()),
+                None if *has_left => {
+                    writer.outgoing.end();
+                    return Err(TimedOut::Close.into());
+                }
                 None => {
                     *has_left = true;
                     writer.queue_close(Some(CloseCode::GOING_AWAY.into()))?;

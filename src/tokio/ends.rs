@@ -45,4 +45,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Access for WebSocket<S> {
     ) -> T {
         f(&mut self.halves.writer, cx)
     }
+
+    fn change_writer<T>(&mut self, f: impl FnOnce(&mut Writer<S>) -> T) -> T {
+        f(&mut self.halves.writer)
+    }
 }

@@ -6,6 +6,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -31,6 +32,8 @@ pub(super) struct Reader {
     pub(super) incoming: Incoming,
     pub(super) rx: Pooled<ReceiveBuffer>,
     pub(super) timer: Timer,
+    /// Whether something was read since the deadlines were looked at.
+    pub(super) has_read: bool,
     /// Whether the stream has ended, which a stream need not say twice.
     pub(super) has_ended: bool,
     /// Whether the error that ended the connection was an item of the stream.
@@ -100,7 +103,6 @@ impl Reader {
         link: &mut L,
         cx: &mut Context<'_>,
     ) -> Poll<Result<bool>> {
-        let mut has_read = false;
         loop {
             let (incoming, rx) = (&mut self.incoming, self.rx.get());
             let advanced = match BY {
@@ -117,8 +119,11 @@ impl Reader {
             match link.with_writer(cx, |writer, cx| writer.poll_replies(&mut self.incoming, cx)) {
                 (State::Open, _) => {}
                 (_, Transport::Keep) => {
-                    // The deadline of a close holds even if the peer never pauses.
-                    if has_read && let Poll::Ready(timed) = self.poll_timeout(link, cx) {
+                    // The deadline of a close holds even if the peer never pauses: it is looked at
+                    // between two reads.
+                    if mem::take(&mut self.has_read)
+                        && let Poll::Ready(timed) = self.poll_timeout(link, cx)
+                    {
                         timed?;
                     }
                 }
@@ -135,7 +140,7 @@ impl Reader {
                     ready!(self.poll_flush(link, cx));
                     return self.poll_end(link, cx);
                 }
-                Poll::Ready(Ok(_)) => has_read = true,
+                Poll::Ready(Ok(_)) => self.has_read = true,
                 Poll::Ready(Err(error)) => {
                     trace::stream_failed(&error.kind());
                     link.with_writer(cx, |writer, _| writer.outgoing.end());

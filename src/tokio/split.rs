@@ -112,12 +112,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
         f: impl FnOnce(&mut Writer<WriteHalf<S>>, &mut Context<'_>) -> T,
     ) -> T {
         let both = self.waiting.both(slot, cx);
+        self.change_writer(|writer| f(writer, &mut Context::from_waker(&both)))
+    }
+
+    /// Runs `f` with the writing half.
+    fn change_writer<T>(&self, f: impl FnOnce(&mut Writer<WriteHalf<S>>) -> T) -> T {
         let mut writer = lock(&self.writer);
         let before = (writer.outgoing.state(), writer.awaits_rest());
-        let output = f(&mut writer, &mut Context::from_waker(&both));
-        if (writer.outgoing.state(), writer.awaits_rest()) != before {
+        let output = f(&mut writer);
+        let is_as_before = (writer.outgoing.state(), writer.awaits_rest()) == before;
+        drop(writer);
+        if !is_as_before {
             // The other half has something to wait for, or to stop waiting for, that it did not know.
-            both.wake_by_ref();
+            self.waiting.clone().wake();
         }
         output
     }
@@ -152,6 +159,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Access for Sender<S> {
     ) -> T {
         self.shared.with_writer(&self.shared.waiting.sender, cx, f)
     }
+
+    fn change_writer<T>(&mut self, f: impl FnOnce(&mut Writer<Self::Write>) -> T) -> T {
+        self.shared.change_writer(f)
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Access for End<S> {
@@ -163,6 +174,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Access for End<S> {
         f: impl FnOnce(&mut Writer<WriteHalf<S>>, &mut Context<'_>) -> T,
     ) -> T {
         self.shared.with_writer(&self.shared.waiting.receiver, cx, f)
+    }
+
+    fn change_writer<T>(&mut self, f: impl FnOnce(&mut Writer<Self::Write>) -> T) -> T {
+        self.shared.change_writer(f)
     }
 }
 
@@ -287,7 +302,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
         self.encode(true, move |outgoing, tx| outgoing.send_fragment(part, fin, tx))
     }
 
-    /// As [`WebSocket::feed_text`].
+    /// As [`WebSocket::feed_text`], but for who writes it: [`flush`](Self::flush) does, or what is sent
+    /// next. A receiver that waits is not told of it.
     ///
     /// # Errors
     ///
@@ -300,7 +316,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
         self.encode(false, move |outgoing, tx| outgoing.send(text, tx))
     }
 
-    /// As [`WebSocket::feed_binary`].
+    /// As [`WebSocket::feed_binary`], and as [`feed_text`](Self::feed_text).
     ///
     /// # Errors
     ///
@@ -313,7 +329,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
         self.encode(false, move |outgoing, tx| outgoing.send(bytes, tx))
     }
 
-    /// As [`WebSocket::feed_message`].
+    /// As [`WebSocket::feed_message`], and as [`feed_text`](Self::feed_text).
     ///
     /// # Errors
     ///
@@ -330,7 +346,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
         self.encode(false, move |outgoing, tx| outgoing.send(message, tx))
     }
 
-    /// As [`WebSocket::feed_prepared`].
+    /// As [`WebSocket::feed_prepared`], and as [`feed_text`](Self::feed_text).
     ///
     /// # Errors
     ///

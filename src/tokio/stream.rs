@@ -71,8 +71,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for Sender<S> {
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<()> {
-        let mut cx = Context::from_waker(std::task::Waker::noop());
-        self.get_mut().with_writer(&mut cx, |writer, _| writer.queue(&message))
+        self.get_mut().change_writer(|writer| writer.queue(&message))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {

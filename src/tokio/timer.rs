@@ -61,8 +61,13 @@ impl Timer {
                 return Poll::Pending;
             };
             let earliest = clock + Self::GRANULE;
-            let sleep =
-                self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline.max(earliest))));
+            let sleep = self.sleep.get_or_insert_with(|| {
+                let mut sleep = Box::pin(sleep_until(deadline.max(earliest)));
+                // A task that has used up its budget, as with a peer that never pauses, would be sent
+                // away before the timer is set.
+                sleep.as_mut().reset(deadline.max(earliest));
+                sleep
+            });
             if sleep.is_elapsed() && sleep.deadline() >= deadline {
                 return Poll::Ready(outgoing.handle_timeout(now, seen).map_err(Into::into));
             }

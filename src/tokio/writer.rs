@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use ::tokio::io::AsyncWrite;
 
@@ -282,6 +282,10 @@ pub(super) trait Access {
         cx: &mut Context<'_>,
         f: impl FnOnce(&mut Writer<Self::Write>, &mut Context<'_>) -> T,
     ) -> T;
+
+    /// Runs `f` with the writing half, for something that waits for nothing: who is woken stays as it
+    /// was.
+    fn change_writer<T>(&mut self, f: impl FnOnce(&mut Writer<Self::Write>) -> T) -> T;
 }
 
 impl<W: AsyncWrite + Unpin> Access for Writer<W> {
@@ -294,6 +298,10 @@ impl<W: AsyncWrite + Unpin> Access for Writer<W> {
         f: impl FnOnce(&mut Self, &mut Context<'_>) -> T,
     ) -> T {
         f(self, cx)
+    }
+
+    fn change_writer<T>(&mut self, f: impl FnOnce(&mut Self) -> T) -> T {
+        f(self)
     }
 }
 
@@ -345,10 +353,7 @@ impl<'p, A: Access, E: Encode<'p>> Future for Sending<'_, 'p, A, E> {
 impl<A: Access, E> Drop for Sending<'_, '_, A, E> {
     fn drop(&mut self) {
         if !self.rest.is_empty() {
-            let mut cx = Context::from_waker(Waker::noop());
-            self.access.with_writer(&mut cx, |writer, _| {
-                writer.tx.get().transmit_rest(self.rest).queue();
-            });
+            self.access.change_writer(|writer| writer.tx.get().transmit_rest(self.rest).queue());
         }
     }
 }

@@ -80,6 +80,23 @@ async fn whoever_comes_late_is_told_at_once() {
     assert!(matches!(ended, Err(Error::TimedOut(TimedOut::Close))), "{ended:?}");
 }
 
+/// One leaves, another comes meanwhile and stays.
+#[tokio::test(start_paused = true)]
+async fn those_who_come_while_others_leave_are_counted() {
+    let drain = Drain::new();
+    drop(drain.guest()); // gone before
+    let leaves = drain.guest();
+    let draining = async { drain.drain(Duration::from_secs(5)).await };
+    let coming_and_going = async {
+        leaves.leaving().await;
+        let stays = drain.guest();
+        drop(leaves);
+        stays.cut().await;
+    };
+    let (drained, ()) = tokio::join!(draining, coming_and_going);
+    assert_eq!((drained.closed, drained.cut), (1, 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_drain_that_is_given_up_can_be_taken_up_again() {
     let drain = Drain::new();

@@ -14,6 +14,7 @@ mod faults;
 mod in_place;
 mod large;
 mod origins;
+mod restless;
 mod scripted;
 mod sockets;
 mod split;

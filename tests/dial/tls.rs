@@ -88,6 +88,16 @@ fn accept_one(config: Arc<ServerConfig>) -> (SocketAddr, thread::JoinHandle<Erro
     (address, accepting)
 }
 
+/// Two threads in one handshake would wait for each other's bytes.
+#[test]
+fn there_is_one_handle_until_the_handshake_is_over() {
+    let (_, client) = settings();
+    let silent = silent();
+    let stream = TcpStream::connect(silent).unwrap();
+    let tls = TlsStream::client(stream, client, "localhost".try_into().unwrap()).unwrap();
+    assert!(blocking::TryClone::try_clone(&tls).unwrap_err().to_string().contains("flush"));
+}
+
 #[test]
 fn a_server_that_is_not_trusted_is_told_why() {
     let (server, _) = settings();

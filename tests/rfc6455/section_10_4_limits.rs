@@ -215,6 +215,19 @@ fn messages_in_pieces_may_have_a_limit_of_their_own_and_then_frames_have_none() 
 }
 
 #[test]
+fn a_lower_limit_for_pieces_holds_however_the_message_comes() {
+    let config = limited_in_pieces(K as u64, K as u64, 3, 5);
+    for role in ROLES {
+        for (len, error) in [(5, None), (6, Some(ProtocolError::MessageTooBig))] {
+            let bytes = message(role, len, len);
+            let received = if error.is_some() { 0 } else { len };
+            assert_eq!(read(&config, role, &bytes, usize::MAX), (received, error), "at once");
+            assert_eq!(read(&config, role, &bytes, 0), (len, None), "whole");
+        }
+    }
+}
+
+#[test]
 fn what_pieces_have_left_of_a_message_is_not_held_if_the_whole_could_not_be() {
     let config = limited_in_pieces(K as u64, 10 * K as u64, 5000, u64::MAX);
     for role in ROLES {

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
+use futures_util::Sink;
 use sotong::handshake::client::Request;
-use sotong::{Compress, Error};
+use sotong::{Compress, Error, Message};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, WriteHalf, duplex};
 
 use super::*;
@@ -264,6 +265,28 @@ impl Wake for Count {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// Who waits for a flush goes on to be woken, whatever is queued meanwhile.
+#[test]
+fn to_start_a_send_takes_no_waker_away() {
+    in_runtime(|| {
+        let (io, mut peer) = duplex(64);
+        let (_receiver, mut sender) = server(io, &Config::default()).split();
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(count.clone());
+        let mut cx = Context::from_waker(&waker);
+        let mut sink = Pin::new(&mut sender);
+        assert!(sink.as_mut().poll_ready(&mut cx).is_ready());
+        sink.as_mut().start_send(Message::from(vec![7; 500])).unwrap();
+        assert!(sink.as_mut().poll_flush(&mut cx).is_pending());
+        sink.as_mut().start_send(Message::from("more")).unwrap();
+        let before = count.0.load(Ordering::Relaxed);
+        let mut buf = [0; 64];
+        let read = pin!(peer.read(&mut buf)).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(read, Poll::Ready(Ok(64))));
+        assert!(count.0.load(Ordering::Relaxed) > before, "there is room");
+    });
 }
 
 /// A stream below knows one waker for each direction, and whoever reads also writes.
