@@ -6,8 +6,10 @@
 //! close code is shown on standard error. `--trust` names a certificate to be trusted besides those
 //! that everybody trusts, as that of a server that is being tried out.
 
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
@@ -15,7 +17,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use sotong::dial::{DialError, Dialer, Proxy};
 use sotong::{CloseCode, CloseFrame, Config, Deflate, Error, Event};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::mpsc;
 
 const USAGE: &str = "usage: client [--subprotocol NAME]... [--header 'NAME: VALUE']... [--deflate] \
                      [--redirects N] [--proxy URI] [--trust FILE] URI";
@@ -50,17 +52,17 @@ async fn talk(dialer: &Dialer) -> Result<(), Box<dyn std::error::Error>> {
     let compression = if ws.agreed().deflate.is_some() { ", compression" } else { "" };
     eprintln!("connected{}{compression}", subprotocol.unwrap_or_default());
 
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut lines = lines_of_stdin();
     let mut at_end = false;
-    // `recv` and `next_line` lose nothing when the other one is ready first.
+    // Both `recv` lose nothing when the other one is ready first.
     loop {
         tokio::select! {
             event = ws.recv() => match event? {
                 Some(event) => show(&event),
                 None => return Ok(()),
             },
-            line = lines.next_line(), if !at_end => match line? {
-                Some(line) => ws.send_text(&line).await?,
+            line = lines.recv(), if !at_end => match line {
+                Some(line) => ws.send_text(&line?).await?,
                 None => at_end = true,
             },
             () = tokio::time::sleep(QUIET), if at_end => {
@@ -71,6 +73,20 @@ async fn talk(dialer: &Dialer) -> Result<(), Box<dyn std::error::Error>> {
             }
         }
     }
+}
+
+/// Reads on a thread that nobody waits for. Tokio's own stdin would keep the program from ending until
+/// somebody types.
+fn lines_of_stdin() -> mpsc::Receiver<io::Result<String>> {
+    let (lines, receiver) = mpsc::channel(1);
+    thread::spawn(move || {
+        for line in io::stdin().lines() {
+            if lines.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
 }
 
 fn show(event: &Event<'_>) {
