@@ -16,7 +16,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use sotong::dial::{DialError, Dialer, Proxy};
-use sotong::{CloseCode, CloseFrame, Config, Deflate, Error, Event};
+use sotong::{CloseCode, CloseFrame, Config, Deflate, Error, Event, SendError};
 use tokio::sync::mpsc;
 
 const USAGE: &str = "usage: client [--subprotocol NAME]... [--header 'NAME: VALUE']... [--deflate] \
@@ -62,16 +62,21 @@ async fn talk(dialer: &Dialer) -> Result<(), Box<dyn std::error::Error>> {
                 None => return Ok(()),
             },
             line = lines.recv(), if !at_end => match line {
-                Some(line) => ws.send_text(&line?).await?,
+                Some(line) => unless_closing(ws.send_text(&line?).await)?,
                 None => at_end = true,
             },
             () = tokio::time::sleep(QUIET), if at_end => {
-                match ws.send_close(Some(CloseCode::NORMAL.into())).await {
-                    Ok(()) | Err(Error::Send(_)) => {}
-                    Err(error) => return Err(error.into()),
-                }
+                unless_closing(ws.send_close(Some(CloseCode::NORMAL.into())).await)?;
             }
         }
+    }
+}
+
+/// What cannot be sent since a close has gone ahead is no failure: `recv` tells how it ends.
+fn unless_closing(sent: Result<(), Error>) -> Result<(), Error> {
+    match sent {
+        Err(Error::Send(SendError::Closing)) => Ok(()),
+        sent => sent,
     }
 }
 
