@@ -27,6 +27,10 @@ const QUIET: Duration = Duration::from_millis(500);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    if std::env::args().any(|arg| matches!(&*arg, "--help" | "-h")) {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let dialer = match parse(std::env::args().skip(1).collect()) {
         Ok(dialer) => dialer,
         Err(problem) => {
@@ -105,11 +109,10 @@ fn show(event: &Event<'_>) {
 }
 
 fn parse(args: Vec<String>) -> Result<Dialer, Box<dyn std::error::Error>> {
-    let (options, uri) = match args.split_last() {
-        Some((uri, options)) if !uri.starts_with("--") => (options, uri),
-        _ => return Err("which server?".into()),
-    };
-    let mut dialer = Dialer::new(uri)?;
+    let (uri, options) = args.split_last().ok_or("which server?")?;
+    let mut dialer = Dialer::new(uri).map_err(|error| {
+        format!("{uri}: {error}; the server's URI comes last, behind all flags")
+    })?;
     let mut options = options.iter();
     while let Some(option) = options.next() {
         let mut value = || options.next().ok_or(format!("{option} wants a value"));
@@ -126,9 +129,21 @@ fn parse(args: Vec<String>) -> Result<Dialer, Box<dyn std::error::Error>> {
                 config.deflate = Some(deflate);
                 dialer.config(config)
             }
-            "--redirects" => dialer.redirects(value()?.parse()?),
-            "--proxy" => dialer.proxy(Proxy::new(value()?)?),
-            "--trust" => dialer.tls(trusting(value()?)?),
+            "--redirects" => {
+                let value = value()?;
+                dialer.redirects(value.parse().map_err(|_| format!("{value} is no number"))?)
+            }
+            "--proxy" => {
+                let uri = value()?;
+                dialer.proxy(Proxy::new(uri).map_err(|error| format!("{uri}: {error}"))?)
+            }
+            "--trust" => {
+                let file = value()?;
+                dialer.tls(trusting(file).map_err(|error| format!("{file}: {error}"))?)
+            }
+            _ if !option.starts_with("--") => {
+                return Err(format!("{option}: one URI is wanted, and behind all flags").into());
+            }
             _ => return Err(format!("{option} is not known").into()),
         };
     }
@@ -137,8 +152,12 @@ fn parse(args: Vec<String>) -> Result<Dialer, Box<dyn std::error::Error>> {
 
 fn trusting(file: &str) -> Result<Arc<ClientConfig>, Box<dyn std::error::Error>> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let known = roots.len();
     for certificate in CertificateDer::pem_file_iter(file)? {
         roots.add(certificate?)?;
+    }
+    if roots.len() == known {
+        return Err("there is no certificate in it".into());
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
