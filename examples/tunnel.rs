@@ -10,6 +10,7 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use sotong::Config;
@@ -81,7 +82,14 @@ async fn pass_on(tcp: TcpStream, to: To) -> Result<()> {
     tcp.set_nodelay(true)?;
     match to {
         To::Server(address) => {
-            let upgrade = Upgrade::receive(tcp, Config::default()).await?;
+            let config = Arc::new(Config::default());
+            let upgrade = Upgrade::receive(tcp, Arc::clone(&config)).await?;
+            let request = upgrade.request();
+            // Who may not come in is not to reach what stands behind; `accept` refuses such requests.
+            if request.upgrade().and_then(|()| request.check_origin(&config.origins)).is_err() {
+                upgrade.accept(&Response::default()).await?;
+                return Ok(());
+            }
             match TcpStream::connect(address).await {
                 Ok(tcp) => {
                     tcp.set_nodelay(true)?;
