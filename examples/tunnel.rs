@@ -12,7 +12,7 @@ use std::io::Write;
 use std::net::ToSocketAddrs;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sotong::Config;
 use sotong::dial::Dialer;
@@ -79,7 +79,10 @@ async fn run(listen: &str, to: To) -> Result<()> {
 
 async fn serve(listener: TcpListener, to: To) -> Result<()> {
     loop {
-        let (tcp, peer) = listener.accept().await?;
+        let Ok((tcp, peer)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(50)).await; // out of descriptors
+            continue;
+        };
         let to = to.clone();
         tokio::spawn(async move {
             if let Err(error) = pass_on(tcp, to).await {
