@@ -41,7 +41,12 @@ async fn answer(mut request: Request<Incoming>, config: Arc<Config>) -> Response
     let asked = server::Request::from_http(&request, protocol);
     match asked.accept_http(&server::Response::default(), config) {
         Ok((answer, connection)) => {
-            tokio::spawn(echo(hyper::upgrade::on(&mut request), connection));
+            let stream = hyper::upgrade::on(&mut request);
+            tokio::spawn(async move {
+                if let Err(error) = echo(stream, connection).await {
+                    eprintln!("/echo: {error}");
+                }
+            });
             answer
         }
         Err(error) => asked.refuse_http(error),
@@ -104,16 +109,17 @@ async fn main() -> Result<()> {
         };
         let (tls, config) = (tls.clone(), Arc::clone(&config));
         tokio::spawn(async move {
-            stream.set_nodelay(true)?;
-            let served = match (tls, config.timeouts.handshake) {
-                (None, _) => serve(stream, config).await,
-                (Some(tls), limit) => {
-                    let limit = limit.ok_or("no patience")?;
-                    let stream = tokio::time::timeout(limit, tls.accept(stream)).await??;
-                    serve(stream, config).await
-                }
+            let served = async {
+                stream.set_nodelay(true)?;
+                let Some(tls) = tls else { return serve(stream, config).await };
+                // A client that says nothing has no longer for TLS than for the opening handshake.
+                let patience = config.timeouts.handshake.ok_or("no patience")?;
+                let stream = tokio::time::timeout(patience, tls.accept(stream)).await??;
+                serve(stream, config).await
             };
-            served.inspect_err(|error| eprintln!("{peer}: {error}"))
+            if let Err(error) = served.await {
+                eprintln!("{peer}: {error}");
+            }
         });
     }
 }
