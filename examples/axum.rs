@@ -60,6 +60,7 @@ impl Upgrade {
     where
         F: Future<Output = Result<()>> + Send,
     {
+        let path = self.asked.path().to_owned();
         let response = server::Response { subprotocol: self.subprotocol, headers: &[] };
         match self.asked.accept_http(&response, self.config) {
             Ok((answer, connection)) => {
@@ -67,7 +68,7 @@ impl Upgrade {
                     let Ok(stream) = self.stream.await else { return };
                     let parts = Parts::new(TokioIo::new(stream), connection, b"");
                     if let Err(error) = talk(WebSocket::from_parts(parts)).await {
-                        eprintln!("{error}");
+                        eprintln!("{path}: {error}");
                     }
                 });
                 answer
