@@ -9,6 +9,7 @@
 
 use std::convert::Infallible;
 use std::io::Write;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -28,6 +29,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+
+const USAGE: &str =
+    "usage: hyper [--listen ADDR] [--origins same|any|ORIGIN,...] [--certificate FILE]";
 
 /// Answers a request, with an echo behind the answer if it is for one.
 async fn answer(mut request: Request<Incoming>, config: Arc<Config>) -> Response<String> {
@@ -85,18 +89,31 @@ where
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    if std::env::args().any(|arg| matches!(&*arg, "--help" | "-h")) {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let options = match parse(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(problem) => {
-            eprintln!(
-                "{problem}\nusage: hyper [--listen ADDR] [--origins same|any|ORIGIN,...] \
-                 [--certificate FILE]"
-            );
-            std::process::exit(2);
+            eprintln!("{problem}\n{USAGE}");
+            return ExitCode::from(2);
         }
     };
-    let listener = tokio::net::TcpListener::bind(&options.listen).await?;
+    match run(options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> Result<()> {
+    let listener = tokio::net::TcpListener::bind(&options.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
     let tls = options.certificate.map(|file| throw_away_certificate(&file)).transpose()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     println!("listening on {scheme}://{}", listener.local_addr()?);
