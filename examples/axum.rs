@@ -5,6 +5,7 @@
 //! with `plain` or none. [`Upgrade`] is the extractor, for an application to copy.
 
 use std::io::Write;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use axum::Router;
@@ -19,6 +20,8 @@ use hyper_util::rt::TokioIo;
 use sotong::handshake::server;
 use sotong::tokio::{Parts, WebSocket};
 use sotong::{Config, Event, Origins, Result};
+
+const USAGE: &str = "usage: axum [--listen ADDR] [--origins same|any|ORIGIN,...]";
 
 /// A valid request for a WebSocket, from a page that may connect.
 struct Upgrade {
@@ -60,6 +63,7 @@ impl Upgrade {
     where
         F: Future<Output = Result<()>> + Send,
     {
+        let path = self.asked.path().to_owned();
         let response = server::Response { subprotocol: self.subprotocol, headers: &[] };
         match self.asked.accept_http(&response, self.config) {
             Ok((answer, connection)) => {
@@ -67,7 +71,7 @@ impl Upgrade {
                     let Ok(stream) = self.stream.await else { return };
                     let parts = Parts::new(TokioIo::new(stream), connection, b"");
                     if let Err(error) = talk(WebSocket::from_parts(parts)).await {
-                        eprintln!("{error}");
+                        eprintln!("{path}: {error}");
                     }
                 });
                 answer
@@ -107,15 +111,31 @@ pub fn app(config: Config) -> Router {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    if std::env::args().any(|arg| matches!(&*arg, "--help" | "-h")) {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let (listen, config) = match parse(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(problem) => {
-            eprintln!("{problem}\nusage: axum [--listen ADDR] [--origins same|any|ORIGIN,...]");
-            std::process::exit(2);
+            eprintln!("{problem}\n{USAGE}");
+            return ExitCode::from(2);
         }
     };
-    let listener = tokio::net::TcpListener::bind(listen).await?;
+    match run(&listen, config).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(listen: &str, config: Config) -> Result<(), Box<dyn std::error::Error>> {
+    let listener = tokio::net::TcpListener::bind(listen)
+        .await
+        .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
     println!("listening on http://{}", listener.local_addr()?);
     std::io::stdout().flush()?;
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));

@@ -6,16 +6,18 @@
 //! close code is shown on standard error. `--trust` names a certificate to be trusted besides those
 //! that everybody trusts, as that of a server that is being tried out.
 
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use sotong::dial::{DialError, Dialer, Proxy};
-use sotong::{CloseCode, CloseFrame, Config, Deflate, Error, Event};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use sotong::{CloseCode, CloseFrame, Config, Deflate, Error, Event, SendError};
+use tokio::sync::mpsc;
 
 const USAGE: &str = "usage: client [--subprotocol NAME]... [--header 'NAME: VALUE']... [--deflate] \
                      [--redirects N] [--proxy URI] [--trust FILE] URI";
@@ -25,6 +27,10 @@ const QUIET: Duration = Duration::from_millis(500);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    if std::env::args().any(|arg| matches!(&*arg, "--help" | "-h")) {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let dialer = match parse(std::env::args().skip(1).collect()) {
         Ok(dialer) => dialer,
         Err(problem) => {
@@ -50,27 +56,46 @@ async fn talk(dialer: &Dialer) -> Result<(), Box<dyn std::error::Error>> {
     let compression = if ws.agreed().deflate.is_some() { ", compression" } else { "" };
     eprintln!("connected{}{compression}", subprotocol.unwrap_or_default());
 
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut lines = lines_of_stdin();
     let mut at_end = false;
-    // `recv` and `next_line` lose nothing when the other one is ready first.
+    // Both `recv` lose nothing when the other one is ready first.
     loop {
         tokio::select! {
             event = ws.recv() => match event? {
                 Some(event) => show(&event),
                 None => return Ok(()),
             },
-            line = lines.next_line(), if !at_end => match line? {
-                Some(line) => ws.send_text(&line).await?,
+            line = lines.recv(), if !at_end => match line {
+                Some(line) => unless_closing(ws.send_text(&line?).await)?,
                 None => at_end = true,
             },
             () = tokio::time::sleep(QUIET), if at_end => {
-                match ws.send_close(Some(CloseCode::NORMAL.into())).await {
-                    Ok(()) | Err(Error::Send(_)) => {}
-                    Err(error) => return Err(error.into()),
-                }
+                unless_closing(ws.send_close(Some(CloseCode::NORMAL.into())).await)?;
             }
         }
     }
+}
+
+/// What cannot be sent since a close has gone ahead is no failure: `recv` tells how it ends.
+fn unless_closing(sent: Result<(), Error>) -> Result<(), Error> {
+    match sent {
+        Err(Error::Send(SendError::Closing)) => Ok(()),
+        sent => sent,
+    }
+}
+
+/// Reads on a thread that nobody waits for. Tokio's own stdin would keep the program from ending until
+/// somebody types.
+fn lines_of_stdin() -> mpsc::Receiver<io::Result<String>> {
+    let (lines, receiver) = mpsc::channel(1);
+    thread::spawn(move || {
+        for line in io::stdin().lines() {
+            if lines.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
 }
 
 fn show(event: &Event<'_>) {
@@ -84,11 +109,10 @@ fn show(event: &Event<'_>) {
 }
 
 fn parse(args: Vec<String>) -> Result<Dialer, Box<dyn std::error::Error>> {
-    let (options, uri) = match args.split_last() {
-        Some((uri, options)) if !uri.starts_with("--") => (options, uri),
-        _ => return Err("which server?".into()),
-    };
-    let mut dialer = Dialer::new(uri)?;
+    let (uri, options) = args.split_last().ok_or("which server?")?;
+    let mut dialer = Dialer::new(uri).map_err(|error| {
+        format!("{uri}: {error}; the server's URI comes last, behind all flags")
+    })?;
     let mut options = options.iter();
     while let Some(option) = options.next() {
         let mut value = || options.next().ok_or(format!("{option} wants a value"));
@@ -105,9 +129,21 @@ fn parse(args: Vec<String>) -> Result<Dialer, Box<dyn std::error::Error>> {
                 config.deflate = Some(deflate);
                 dialer.config(config)
             }
-            "--redirects" => dialer.redirects(value()?.parse()?),
-            "--proxy" => dialer.proxy(Proxy::new(value()?)?),
-            "--trust" => dialer.tls(trusting(value()?)?),
+            "--redirects" => {
+                let value = value()?;
+                dialer.redirects(value.parse().map_err(|_| format!("{value} is no number"))?)
+            }
+            "--proxy" => {
+                let uri = value()?;
+                dialer.proxy(Proxy::new(uri).map_err(|error| format!("{uri}: {error}"))?)
+            }
+            "--trust" => {
+                let file = value()?;
+                dialer.tls(trusting(file).map_err(|error| format!("{file}: {error}"))?)
+            }
+            _ if !option.starts_with("--") => {
+                return Err(format!("{option}: one URI is wanted, and behind all flags").into());
+            }
             _ => return Err(format!("{option} is not known").into()),
         };
     }
@@ -116,8 +152,12 @@ fn parse(args: Vec<String>) -> Result<Dialer, Box<dyn std::error::Error>> {
 
 fn trusting(file: &str) -> Result<Arc<ClientConfig>, Box<dyn std::error::Error>> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let known = roots.len();
     for certificate in CertificateDer::pem_file_iter(file)? {
         roots.add(certificate?)?;
+    }
+    if roots.len() == known {
+        return Err("there is no certificate in it".into());
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)

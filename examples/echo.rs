@@ -7,9 +7,13 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use sotong::{Config, Deflate, Event, Origins, Result, blocking, tokio as asynchronous};
+
+const USAGE: &str = "usage: echo [--listen ADDR] [--adapter tokio|blocking] [--max-message BYTES] \
+                     [--origins same|any|ORIGIN,...] [--deflate]";
 
 struct Options {
     listen: String,
@@ -17,28 +21,33 @@ struct Options {
     config: Config,
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> ExitCode {
+    if std::env::args().any(|arg| matches!(&*arg, "--help" | "-h")) {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let options = match parse(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(problem) => {
-            eprintln!(
-                "{problem}\nusage: echo [--listen ADDR] [--adapter tokio|blocking] [--max-message BYTES] \
-                 [--origins same|any|ORIGIN,...] [--deflate]"
-            );
-            std::process::exit(2);
+            eprintln!("{problem}\n{USAGE}");
+            return ExitCode::from(2);
         }
     };
-    if options.blocking {
-        return serve_blocking(options);
+    let served = if options.blocking { serve_blocking(options) } else { serve(options) };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(options))
 }
 
+#[tokio::main]
 async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let listener = tokio::net::TcpListener::bind(&options.listen)
         .await
-        .map_err(|error| format!("{}: {error}", options.listen))?;
+        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
     ready(listener.local_addr()?)?;
     let config = Arc::new(options.config);
     loop {
@@ -71,7 +80,7 @@ async fn echo(stream: tokio::net::TcpStream, config: Arc<Config>) -> Result<()> 
 
 fn serve_blocking(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let listener = std::net::TcpListener::bind(&options.listen)
-        .map_err(|error| format!("{}: {error}", options.listen))?;
+        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
     ready(listener.local_addr()?)?;
     let config = Arc::new(options.config);
     loop {

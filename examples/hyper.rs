@@ -9,6 +9,7 @@
 
 use std::convert::Infallible;
 use std::io::Write;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -29,6 +30,9 @@ use tokio_rustls::TlsAcceptor;
 
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
+const USAGE: &str =
+    "usage: hyper [--listen ADDR] [--origins same|any|ORIGIN,...] [--certificate FILE]";
+
 /// Answers a request, with an echo behind the answer if it is for one.
 async fn answer(mut request: Request<Incoming>, config: Arc<Config>) -> Response<String> {
     println!("{:?} {} {}", request.version(), request.method(), request.uri().path());
@@ -41,7 +45,12 @@ async fn answer(mut request: Request<Incoming>, config: Arc<Config>) -> Response
     let asked = server::Request::from_http(&request, protocol);
     match asked.accept_http(&server::Response::default(), config) {
         Ok((answer, connection)) => {
-            tokio::spawn(echo(hyper::upgrade::on(&mut request), connection));
+            let stream = hyper::upgrade::on(&mut request);
+            tokio::spawn(async move {
+                if let Err(error) = echo(stream, connection).await {
+                    eprintln!("/echo: {error}");
+                }
+            });
             answer
         }
         Err(error) => asked.refuse_http(error),
@@ -80,18 +89,31 @@ where
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    if std::env::args().any(|arg| matches!(&*arg, "--help" | "-h")) {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let options = match parse(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(problem) => {
-            eprintln!(
-                "{problem}\nusage: hyper [--listen ADDR] [--origins same|any|ORIGIN,...] \
-                 [--certificate FILE]"
-            );
-            std::process::exit(2);
+            eprintln!("{problem}\n{USAGE}");
+            return ExitCode::from(2);
         }
     };
-    let listener = tokio::net::TcpListener::bind(&options.listen).await?;
+    match run(options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> Result<()> {
+    let listener = tokio::net::TcpListener::bind(&options.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
     let tls = options.certificate.map(|file| throw_away_certificate(&file)).transpose()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     println!("listening on {scheme}://{}", listener.local_addr()?);
@@ -104,16 +126,17 @@ async fn main() -> Result<()> {
         };
         let (tls, config) = (tls.clone(), Arc::clone(&config));
         tokio::spawn(async move {
-            stream.set_nodelay(true)?;
-            let served = match (tls, config.timeouts.handshake) {
-                (None, _) => serve(stream, config).await,
-                (Some(tls), limit) => {
-                    let limit = limit.ok_or("no patience")?;
-                    let stream = tokio::time::timeout(limit, tls.accept(stream)).await??;
-                    serve(stream, config).await
-                }
+            let served = async {
+                stream.set_nodelay(true)?;
+                let Some(tls) = tls else { return serve(stream, config).await };
+                // A client that says nothing has no longer for TLS than for the opening handshake.
+                let patience = config.timeouts.handshake.ok_or("no patience")?;
+                let stream = tokio::time::timeout(patience, tls.accept(stream)).await??;
+                serve(stream, config).await
             };
-            served.inspect_err(|error| eprintln!("{peer}: {error}"))
+            if let Err(error) = served.await {
+                eprintln!("{peer}: {error}");
+            }
         });
     }
 }

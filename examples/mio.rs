@@ -27,9 +27,8 @@ struct Peer {
 impl Peer {
     fn new(io: TcpStream, config: &Config, now: Duration) -> Self {
         let rx = ReceiveBuffer::with_capacity(config.limits.receive_buffer.max(config.limits.head));
-        let until = now + config.timeouts.handshake.unwrap_or(Duration::MAX - now);
-        let (tx, handshake) = (SendBuffer::new(), (Handshake::new(config), until));
-        Self { io, rx, tx, handshake, conn: None }
+        let due = now + config.timeouts.handshake.unwrap_or(Duration::MAX - now);
+        Self { io, rx, tx: SendBuffer::new(), handshake: (Handshake::new(config), due), conn: None }
     }
 
     /// Does what can be done without waiting. `true` asks for another turn, an error is the end.
@@ -141,9 +140,10 @@ pub fn serve(mut listener: TcpListener, config: Arc<Config>) -> io::Result<()> {
     }
 }
 
-fn main() -> io::Result<()> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or("127.0.0.1:9001".into());
-    let listener = TcpListener::bind(address.parse().map_err(io::Error::other)?)?;
+    let listener = address.parse().map_err(io::Error::other).and_then(TcpListener::bind);
+    let listener = listener.map_err(|error| format!("cannot listen on {address}: {error}"))?;
     println!("listening on {}", listener.local_addr()?);
-    serve(listener, Config::default().into())
+    Ok(serve(listener, Config::default().into())?)
 }

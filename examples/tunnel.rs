@@ -9,10 +9,13 @@
 //! end of a connection stops sending, the other gets all that was sent, but may answer no more.
 
 use std::io::Write;
+use std::net::ToSocketAddrs;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sotong::Config;
+use sotong::dial::Dialer;
 use sotong::handshake::server::Response;
 use sotong::tokio::{Upgrade, WebSocket, connect};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -28,15 +31,35 @@ const USAGE: &str = "usage: tunnel server --to ADDR [--listen ADDR]
 /// What is read at a time, in bytes.
 const READ: usize = 64 * 1024;
 
+enum Task {
+    Serve { listen: String, to: To },
+    Try { mib: u32 },
+}
+
 #[derive(Clone)]
 enum To {
     Server(String),
-    Client(String),
+    Client(Arc<Dialer>),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run().await {
+    if std::env::args().any(|arg| matches!(&*arg, "--help" | "-h")) {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    let task = match parse(std::env::args().skip(1)) {
+        Ok(task) => task,
+        Err(problem) => {
+            eprintln!("{problem}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let done = match task {
+        Task::Serve { listen, to } => run(&listen, to).await,
+        Task::Try { mib } => attempt(mib).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("{problem}");
@@ -45,21 +68,10 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run() -> Result<()> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let option = |name| {
-        let at = args.iter().position(|arg| arg == name)?;
-        args.get(at + 1).cloned()
-    };
-    let to = match (args.first().map(String::as_str), option("--to")) {
-        (Some("server"), Some(to)) => To::Server(to),
-        (Some("client"), Some(to)) => To::Client(to),
-        (Some("try"), None) => {
-            return attempt(option("--mib").map_or(Ok(1024), |n| n.parse())?).await;
-        }
-        _ => return Err(USAGE.into()),
-    };
-    let listener = TcpListener::bind(option("--listen").unwrap_or("127.0.0.1:9002".into())).await?;
+async fn run(listen: &str, to: To) -> Result<()> {
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
     println!("listening on {}", listener.local_addr()?);
     std::io::stdout().flush()?;
     serve(listener, to).await
@@ -67,7 +79,10 @@ async fn run() -> Result<()> {
 
 async fn serve(listener: TcpListener, to: To) -> Result<()> {
     loop {
-        let (tcp, peer) = listener.accept().await?;
+        let Ok((tcp, peer)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(50)).await; // out of descriptors
+            continue;
+        };
         let to = to.clone();
         tokio::spawn(async move {
             if let Err(error) = pass_on(tcp, to).await {
@@ -81,7 +96,14 @@ async fn pass_on(tcp: TcpStream, to: To) -> Result<()> {
     tcp.set_nodelay(true)?;
     match to {
         To::Server(address) => {
-            let upgrade = Upgrade::receive(tcp, Config::default()).await?;
+            let config = Arc::new(Config::default());
+            let upgrade = Upgrade::receive(tcp, Arc::clone(&config)).await?;
+            let request = upgrade.request();
+            // Who may not come in is not to reach what stands behind; `accept` refuses such requests.
+            if request.upgrade().and_then(|()| request.check_origin(&config.origins)).is_err() {
+                upgrade.accept(&Response::default()).await?;
+                return Ok(());
+            }
             match TcpStream::connect(address).await {
                 Ok(tcp) => {
                     tcp.set_nodelay(true)?;
@@ -93,8 +115,8 @@ async fn pass_on(tcp: TcpStream, to: To) -> Result<()> {
                 }
             }
         }
-        To::Client(uri) => {
-            let (ws, _response) = connect(&uri[..]).await?;
+        To::Client(dialer) => {
+            let (ws, _response) = connect(&*dialer).await?;
             join(ws, tcp).await
         }
     }
@@ -111,13 +133,14 @@ where
 }
 
 /// Near end ─► tunnel ═► tunnel ─► echo, and back.
-async fn attempt(mib: u64) -> Result<()> {
+async fn attempt(mib: u32) -> Result<()> {
     let echo = TcpListener::bind("127.0.0.1:0").await?;
     let server = TcpListener::bind("127.0.0.1:0").await?;
     let client = TcpListener::bind("127.0.0.1:0").await?;
     let near = client.local_addr()?;
     let to_echo = To::Server(echo.local_addr()?.to_string());
-    let to_server = To::Client(format!("ws://{}/", server.local_addr()?));
+    let dialer = Dialer::new(&format!("ws://{}/", server.local_addr()?))?;
+    let to_server = To::Client(Arc::new(dialer));
     tokio::spawn(serve(server, to_echo));
     tokio::spawn(serve(client, to_server));
     tokio::spawn(async move {
@@ -127,7 +150,7 @@ async fn attempt(mib: u64) -> Result<()> {
 
     let (mut read, mut write) = TcpStream::connect(near).await?.into_split();
     let (start, before) = (Instant::now(), most_memory());
-    let len = mib << 20;
+    let len = u64::from(mib) << 20;
     let sending = tokio::spawn(async move {
         let bytes = vec![0x5a; READ];
         for _ in 0..len / READ as u64 {
@@ -151,4 +174,38 @@ fn most_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Task, String> {
+    let role = args.next().ok_or("server, client or try?")?;
+    if !matches!(&*role, "server" | "client" | "try") {
+        return Err(format!("{role} is not known"));
+    }
+    let (mut listen, mut to, mut mib) = ("127.0.0.1:9002".to_owned(), None, 1024);
+    while let Some(flag) = args.next() {
+        let mut value = || args.next().ok_or(format!("{flag} wants a value"));
+        match (&*role, &*flag) {
+            ("server" | "client", "--listen") => listen = value()?,
+            ("server" | "client", "--to") => to = Some(value()?),
+            ("try", "--mib") => {
+                let value = value()?;
+                mib = value.parse().map_err(|_| format!("{value} is no number of MiB"))?;
+            }
+            _ => return Err(format!("{flag} is not known to {role}")),
+        }
+    }
+    let to = match (&*role, to) {
+        ("try", _) => return Ok(Task::Try { mib }),
+        (_, None) => return Err(format!("{role} wants --to")),
+        // Looked up for each connection, too; what has no address now is most likely misspelt.
+        ("server", Some(address)) => match address.to_socket_addrs() {
+            Ok(_) => To::Server(address),
+            Err(error) => return Err(format!("no way to {address}: {error}")),
+        },
+        (_, Some(uri)) => match Dialer::new(&uri) {
+            Ok(dialer) => To::Client(Arc::new(dialer)),
+            Err(error) => return Err(format!("no way to {uri}: {error}")),
+        },
+    };
+    Ok(Task::Serve { listen, to })
 }

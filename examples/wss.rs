@@ -6,6 +6,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -17,34 +18,41 @@ use tokio_rustls::TlsAcceptor;
 
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
+const USAGE: &str = "usage: wss [--listen ADDR] [--adapter tokio|blocking] [--certificate FILE]";
+
 struct Options {
     listen: String,
     certificate: String,
     blocking: bool,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    if std::env::args().any(|arg| matches!(&*arg, "--help" | "-h")) {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let options = match parse(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(problem) => {
-            eprintln!(
-                "{problem}\nusage: wss [--listen ADDR] [--adapter tokio|blocking] [--certificate FILE]"
-            );
-            std::process::exit(2);
+            eprintln!("{problem}\n{USAGE}");
+            return ExitCode::from(2);
         }
     };
-    let tls = throw_away_certificate(&options.certificate)?;
-    if options.blocking {
-        return serve_blocking(&options.listen, tls);
+    let served = if options.blocking { serve_blocking(&options) } else { serve(&options) };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(&options.listen, tls))
 }
 
 /// Settings of a server that is `localhost`; the certificate goes to the file.
 fn throw_away_certificate(file: &str) -> Result<Arc<ServerConfig>> {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".into()])?;
     std::fs::write(file, cert.pem()).map_err(|error| format!("{file}: {error}"))?;
+    eprintln!("the certificate was written to {file}");
     let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
@@ -54,8 +62,12 @@ fn throw_away_certificate(file: &str) -> Result<Arc<ServerConfig>> {
     Ok(Arc::new(config))
 }
 
-async fn serve(address: &str, tls: Arc<ServerConfig>) -> Result<()> {
-    let listener = tokio::net::TcpListener::bind(address).await?;
+#[tokio::main]
+async fn serve(options: &Options) -> Result<()> {
+    let listener = tokio::net::TcpListener::bind(&options.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
+    let tls = throw_away_certificate(&options.certificate)?;
     ready(listener.local_addr()?)?;
     let (acceptor, config) = (TlsAcceptor::from(tls), Arc::new(Config::default()));
     loop {
@@ -92,8 +104,10 @@ async fn echo(
     Ok(())
 }
 
-fn serve_blocking(address: &str, tls: Arc<ServerConfig>) -> Result<()> {
-    let listener = std::net::TcpListener::bind(address)?;
+fn serve_blocking(options: &Options) -> Result<()> {
+    let listener = std::net::TcpListener::bind(&options.listen)
+        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
+    let tls = throw_away_certificate(&options.certificate)?;
     ready(listener.local_addr()?)?;
     let config = Arc::new(Config::default());
     loop {

@@ -8,6 +8,7 @@
 mod room;
 
 use std::io::Write;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ use sotong::tokio::{Upgrade, WebSocket};
 use sotong::{CloseCode, CloseFrame, Config, Deflate, Error, Event, Origins, SendError};
 use tokio::net::{TcpListener, TcpStream};
 
+const USAGE: &str = "usage: chat [--listen ADDR]";
+
 /// The largest message in bytes: a long text, but no file.
 const MAX_MESSAGE: u64 = 64 * 1024;
 
@@ -27,14 +30,31 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const PAGE: &str = include_str!("page.html");
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let listen = match &args[..] {
-        [] => "127.0.0.1:8080",
-        [flag, address] if flag == "--listen" => address,
-        _ => return Err("usage: chat [--listen ADDR]".into()),
+async fn main() -> ExitCode {
+    if std::env::args().any(|arg| matches!(&*arg, "--help" | "-h")) {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    let listen = match parse(std::env::args().skip(1)) {
+        Ok(listen) => listen,
+        Err(problem) => {
+            eprintln!("{problem}\n{USAGE}");
+            return ExitCode::from(2);
+        }
     };
-    let listener = TcpListener::bind(listen).await.map_err(|error| format!("{listen}: {error}"))?;
+    match run(&listen).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(listen: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
     println!("listening on http://{}/", listener.local_addr()?);
     std::io::stdout().flush()?;
 
@@ -148,4 +168,15 @@ fn hear(text: &str, guest: &Guest, seat: &mut Option<room::Seat>, room: &Arc<Roo
         },
         _ => complain("This was not understood."),
     }
+}
+
+fn parse(mut args: impl Iterator<Item = String>) -> Result<String, String> {
+    let mut listen = "127.0.0.1:8080".to_owned();
+    while let Some(flag) = args.next() {
+        match &*flag {
+            "--listen" => listen = args.next().ok_or("--listen wants a value")?,
+            _ => return Err(format!("{flag} is not known")),
+        }
+    }
+    Ok(listen)
 }
