@@ -34,6 +34,7 @@ pub(crate) mod socks;
 mod tls;
 pub(crate) mod uri;
 
+use std::fmt;
 use std::string::{String, ToString};
 use std::sync::Arc;
 use std::vec::Vec;
@@ -57,7 +58,7 @@ pub struct Dialer {
     pub(crate) config: Arc<Config>,
     origin: Option<String>,
     subprotocols: Vec<String>,
-    headers: Vec<(String, String)>,
+    headers: Headers,
     proxy: Option<Proxy>,
     redirects: usize,
     #[cfg(feature = "rustls")]
@@ -78,7 +79,7 @@ impl Dialer {
             config: Arc::default(),
             origin: None,
             subprotocols: Vec::new(),
-            headers: Vec::new(),
+            headers: Headers::default(),
             proxy: None,
             redirects: 0,
             #[cfg(feature = "rustls")]
@@ -107,7 +108,7 @@ impl Dialer {
     /// A further header field, as credentials. It is told to the origin of the URI alone, wherever a
     /// redirect leads.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_string(), value.to_string()));
+        self.headers.0.push((name.to_string(), value.to_string()));
         self
     }
 
@@ -154,8 +155,33 @@ impl From<&Self> for Dialer {
     }
 }
 
+/// Header fields, whose values stay out of logs: they may be credentials.
+#[derive(Clone, Default)]
+struct Headers(Vec<(String, String)>);
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
 /// What `wss` comes to without the feature `rustls`.
 #[cfg(not(feature = "rustls"))]
 pub(crate) fn no_tls() -> std::io::Error {
     std::io::Error::new(std::io::ErrorKind::Unsupported, "`wss` needs the feature `rustls`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_stay_out_of_logs() {
+        let dialer = Dialer::new("ws://me:SECRET@a/").unwrap();
+        let proxy = Proxy::new("http://me:SECRET@proxy.test").unwrap();
+        let dialer = dialer.header("Authorization", "SECRET").header("Cookie", "SECRET");
+        let printed = std::format!("{:?}", dialer.proxy(proxy));
+        assert!(printed.contains(r#"headers: ["Authorization", "Cookie"]"#), "{printed}");
+        assert!(!printed.contains("SECRET"), "{printed}");
+    }
 }

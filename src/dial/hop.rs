@@ -97,7 +97,7 @@ impl<'d> Hop<'d> {
         let Dialer { uri, headers, subprotocols, .. } = self.dialer;
         let mut fields = Vec::new();
         if self.uri.is_same_origin(uri) {
-            fields.extend(headers.iter().map(|(name, value)| (&**name, &**value)));
+            fields.extend(headers.0.iter().map(|(name, value)| (&**name, &**value)));
             fields.extend(self.user.as_deref().map(|user| ("Authorization", user)));
         }
         let subprotocols = subprotocols.iter().map(String::as_str).collect();
