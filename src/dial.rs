@@ -165,7 +165,8 @@ impl fmt::Debug for Headers {
     }
 }
 
-/// What `wss` comes to without the feature `rustls`.
+/// What `wss` would come to without the feature `rustls`, where it is no valid URI in the first place
+/// ([`InvalidUri::NeedsRustls`]).
 #[cfg(not(feature = "rustls"))]
 pub(crate) fn no_tls() -> std::io::Error {
     std::io::Error::new(std::io::ErrorKind::Unsupported, "`wss` needs the feature `rustls`")

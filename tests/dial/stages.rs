@@ -29,7 +29,9 @@ fn what_is_no_uri_fails_at_the_first_stage() {
     let check = |error: DialError| {
         assert_eq!(error.stage(), Stage::Uri);
         assert!(matches!(error.error(), Error::Uri(InvalidUri::Scheme)), "{error:?}");
-        assert_eq!(error.to_string(), "reading the URI: a URI of another scheme");
+        let told =
+            "reading the URI: a WebSocket URI begins with ws:// or wss:// (RFC 6455, section 3)";
+        assert_eq!(error.to_string(), told);
     };
     check(blocking::connect("http://a/").unwrap_err());
     check(block_on(async { asynchronous::connect("http://a/").await.unwrap_err() }));
