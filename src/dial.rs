@@ -35,6 +35,7 @@ mod tls;
 pub(crate) mod uri;
 
 use std::fmt;
+use std::str::FromStr;
 use std::string::{String, ToString};
 use std::sync::Arc;
 use std::vec::Vec;
@@ -68,7 +69,20 @@ pub struct Dialer {
 impl Dialer {
     /// For `ws://host:port/path?query`, or `wss://` with the feature `rustls`.
     ///
-    /// A user and a password before the host are sent as Basic credentials.
+    /// A user and a password before the host are sent as Basic credentials, unless a
+    /// [`header`](Self::header) Authorization takes their place. Texts can be parsed, and converted,
+    /// too:
+    ///
+    /// ```no_run
+    /// use sotong::blocking::connect;
+    /// use sotong::dial::Dialer;
+    ///
+    /// let uri = format!("ws://example.com/{}", "chat");
+    /// let dialer: Dialer = uri.parse()?;
+    /// let (ws, _response) = connect(dialer.subprotocol("chat.v2"))?;
+    /// let (ws, _response) = connect(uri)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -93,7 +107,13 @@ impl Dialer {
         self
     }
 
-    /// The Origin to tell, as browsers do.
+    /// The Origin to tell, as browsers do: scheme and host of a page, for servers that ask for one.
+    ///
+    /// ```
+    /// # use sotong::dial::{Dialer, InvalidUri};
+    /// let dialer = Dialer::new("ws://example.com/chat")?.origin("https://example.com");
+    /// # Ok::<(), InvalidUri>(())
+    /// ```
     pub fn origin(mut self, origin: &str) -> Self {
         self.origin = Some(origin.to_string());
         self
@@ -112,13 +132,15 @@ impl Dialer {
         self
     }
 
-    /// Connects through a proxy.
+    /// Connects through a proxy. Without one it connects directly: the environment (`HTTP_PROXY` and
+    /// its like) is not read.
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.proxy = Some(proxy);
         self
     }
 
-    /// Follows so many redirects, by default none. None leads from `wss` to `ws`.
+    /// Follows so many redirects, by default none: then a redirect is a
+    /// [`refusal`](DialError::refusal). None leads from `wss` to `ws`.
     pub fn redirects(mut self, at_most: usize) -> Self {
         self.redirects = at_most;
         self
@@ -126,6 +148,23 @@ impl Dialer {
 
     /// How TLS is done: whom to trust, certificates of our own. By default the roots of Mozilla's
     /// programme are trusted, or those of the platform with the feature `platform-roots`.
+    ///
+    /// Its `alpn_protocols` are to be `http/1.1` alone, as by default, or none: the upgrade is one of
+    /// HTTP/1.1, and a server that is offered `h2` may speak that.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sotong::dial::Dialer;
+    /// # let certificate = rcgen::generate_simple_self_signed(["localhost".into()])?.cert;
+    /// # let our_authority = certificate.der().clone();
+    /// let mut roots = rustls::RootCertStore::empty();
+    /// roots.add(our_authority)?;
+    /// let mut config =
+    ///     rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    /// config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    /// let dialer = Dialer::new("wss://localhost:9001/")?.tls(Arc::new(config));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(feature = "rustls")]
     pub fn tls(mut self, config: Arc<rustls::ClientConfig>) -> Self {
         self.tls = Some(config);
@@ -145,6 +184,22 @@ impl TryFrom<&String> for Dialer {
     type Error = InvalidUri;
 
     fn try_from(uri: &String) -> Result<Self, InvalidUri> {
+        Self::new(uri)
+    }
+}
+
+impl TryFrom<String> for Dialer {
+    type Error = InvalidUri;
+
+    fn try_from(uri: String) -> Result<Self, InvalidUri> {
+        Self::new(&uri)
+    }
+}
+
+impl FromStr for Dialer {
+    type Err = InvalidUri;
+
+    fn from_str(uri: &str) -> Result<Self, InvalidUri> {
         Self::new(uri)
     }
 }

@@ -16,10 +16,13 @@ fn a_uri_will_do_in_place_of_a_dialer() {
     let (server, requests) = echo();
     let uri = format!("ws://{server}/채팅");
     blocking::connect(&*uri).unwrap().0.close(None).unwrap();
+    blocking::connect(uri.clone()).unwrap().0.close(None).unwrap();
+    blocking::connect(uri.parse::<Dialer>().unwrap()).unwrap().0.close(None).unwrap();
     block_on(async {
         asynchronous::connect(&uri).await.unwrap().0.close(None).await.unwrap();
+        asynchronous::connect(uri).await.unwrap().0.close(None).await.unwrap();
     });
-    for _ in ADAPTERS {
+    for _ in 0..5 {
         assert_eq!(requests.recv().unwrap()[0], "GET /%EC%B1%84%ED%8C%85");
     }
 }
