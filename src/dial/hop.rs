@@ -92,13 +92,16 @@ impl<'d> Hop<'d> {
     /// What to ask for.
     ///
     /// Credentials do not cross origins: header fields, and the user, are told to the one that they
-    /// were meant for (RFC 9110, section 15.4).
+    /// were meant for (RFC 9110, section 15.4). A field Authorization is told in place of the user.
     pub(crate) fn fields(&self) -> Fields<'_> {
         let Dialer { uri, headers, subprotocols, .. } = self.dialer;
         let mut fields = Vec::new();
         if self.uri.is_same_origin(uri) {
+            let mut names = headers.0.iter().map(|(name, _)| name);
+            let is_told = names.any(|name| name.eq_ignore_ascii_case("Authorization"));
             fields.extend(headers.0.iter().map(|(name, value)| (&**name, &**value)));
-            fields.extend(self.user.as_deref().map(|user| ("Authorization", user)));
+            let user = self.user.as_deref().filter(|_| !is_told);
+            fields.extend(user.map(|user| ("Authorization", user)));
         }
         let subprotocols = subprotocols.iter().map(String::as_str).collect();
         Fields { hop: self, headers: fields, subprotocols }

@@ -50,7 +50,22 @@ fn what_leads_nowhere_is_refused() {
         // Not every answer that begins with 3 is one.
         let first = answering(redirect(304, "/"));
         let dialer = Dialer::new(&format!("ws://{first}/")).unwrap().redirects(1);
-        assert_eq!(adapter.fail(&dialer).stage(), Stage::Handshake);
+        let error = adapter.fail(&dialer);
+        assert_eq!(error.stage(), Stage::Handshake);
+        assert!(error.to_string().ends_with("the server refused with status 304"), "{error}");
+    }
+}
+
+#[test]
+fn a_header_field_stands_in_the_place_of_the_user() {
+    for adapter in ADAPTERS {
+        let (server, requests) = echo();
+        let dialer = Dialer::new(&format!("ws://me:secret@{server}/")).unwrap();
+        adapter.echo(&dialer.header("authorization", "Bearer 7ax2")).unwrap();
+        let request = requests.recv().unwrap();
+        let told = |line: &&String| line.to_ascii_lowercase().starts_with("authorization:");
+        let told: Vec<_> = request.iter().filter(told).collect();
+        assert_eq!(told, ["authorization: Bearer 7ax2"]);
     }
 }
 
