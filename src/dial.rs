@@ -24,6 +24,8 @@
 //! Every [failure](DialError) says at which [`Stage`] it came. All stages are under one deadline,
 //! [`Timeouts::handshake`](crate::Timeouts::handshake). `wss://` needs the feature `rustls`.
 
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) mod deaf;
 mod error;
 mod hop;
 mod proxy;

@@ -227,3 +227,25 @@ mod socks {
         }
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::dial::deaf::Deaf;
+    use std::net::TcpListener;
+    use std::vec;
+
+    fn patience() -> Deadline {
+        Deadline(from_now(Some(Duration::from_secs(20))))
+    }
+
+    #[test]
+    fn an_address_that_does_not_answer_has_a_start_on_the_next_and_no_more() {
+        let (deaf, server) = (Deaf::new(), TcpListener::bind("127.0.0.1:0").unwrap());
+        let good = server.local_addr().unwrap();
+        let begun = Instant::now();
+        let tcp = first_to_connect(vec![deaf.address, good], patience()).unwrap();
+        assert_eq!(tcp.peer_addr().unwrap(), good);
+        assert!((START..START * 20).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    }
+}

@@ -186,3 +186,22 @@ impl socks::AsyncSocket for Socket<'_> {
         AsyncWrite::poll_write(Pin::new(&mut *self.0), cx, buf)
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::dial::deaf::Deaf;
+    use std::net::TcpListener;
+    use std::time::Instant;
+
+    #[::tokio::test]
+    async fn an_address_that_does_not_answer_has_a_start_on_the_next_and_no_more() {
+        let (deaf, server) = (Deaf::new(), TcpListener::bind("127.0.0.1:0").unwrap());
+        let good = server.local_addr().unwrap();
+        let begun = Instant::now();
+        let dialing = first_to_connect(std::vec![deaf.address, good]);
+        let tcp = timeout(START * 20, dialing).await.unwrap().unwrap();
+        assert_eq!(tcp.peer_addr().unwrap(), good);
+        assert!(begun.elapsed() >= START, "{:?}", begun.elapsed());
+    }
+}
