@@ -94,10 +94,10 @@ impl Deadline {
 /// The addresses of a host.
 fn look_up(host: String, port: u16, deadline: Deadline) -> Result<Vec<SocketAddr>> {
     let (tell, told) = mpsc::channel();
-    thread::spawn(move || {
+    thread::Builder::new().spawn(move || {
         let addresses = (host, port).to_socket_addrs();
         tell.send(addresses.map(Vec::from_iter)).ok(); // or it was too late
-    });
+    })?;
     match told.recv_timeout(deadline.left()?) {
         Ok(addresses) => Ok(addresses?),
         Err(_) => Err(TimedOut::Handshake.into()),
@@ -118,7 +118,11 @@ fn first_to_connect(addresses: Vec<SocketAddr>, deadline: Deadline) -> Result<Tc
         let patience = match addresses.next() {
             Some(address) => {
                 let tell = tell.clone();
-                thread::spawn(move || tell.send(TcpStream::connect_timeout(&address, left)));
+                let attempt = move || tell.send(TcpStream::connect_timeout(&address, left));
+                if let Err(error) = thread::Builder::new().spawn(attempt) {
+                    failure = error; // of this attempt; another one may be under way
+                    continue;
+                }
                 under_way += 1;
                 START.min(left)
             }
@@ -233,7 +237,9 @@ mod tests {
     use super::*;
     use crate::dial::deaf::Deaf;
     use std::net::TcpListener;
-    use std::vec;
+    use std::process::Command;
+    use std::string::ToString;
+    use std::{env, vec};
 
     fn patience() -> Deadline {
         Deadline(from_now(Some(Duration::from_secs(20))))
@@ -247,5 +253,25 @@ mod tests {
         let tcp = first_to_connect(vec![deaf.address, good], patience()).unwrap();
         assert_eq!(tcp.peer_addr().unwrap(), good);
         assert!((START..START * 20).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    }
+
+    /// In a program whose threads are to have larger stacks than there is memory.
+    #[test]
+    fn a_thread_that_cannot_be_made_is_an_error() {
+        const NAME: &str = "blocking::dial::tests::a_thread_that_cannot_be_made_is_an_error";
+        const STACK: &str = "RUST_MIN_STACK";
+        let too_much = (usize::MAX / 4 * 3).to_string();
+        if env::var(STACK).is_ok_and(|bytes| bytes == too_much) {
+            look_up("127.0.0.1".into(), 80, patience()).unwrap_err();
+            let server = TcpListener::bind("127.0.0.1:0").unwrap();
+            let addresses = vec![server.local_addr().unwrap(); 2];
+            first_to_connect(addresses, patience()).unwrap_err();
+            return;
+        }
+        let mut program = Command::new(env::current_exe().unwrap());
+        program.args([NAME, "--exact", "--test-threads=1"]).env(STACK, too_much);
+        let output = program.output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && told.contains("1 passed"), "{told}");
     }
 }
