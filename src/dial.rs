@@ -45,6 +45,7 @@ use std::vec::Vec;
 use crate::config::Config;
 
 pub use error::{DialError, Stage};
+pub(crate) use error::{Progress, Unfollowed};
 pub(crate) use hop::{Hop, interleave, is_open};
 pub(crate) use proxy::Kind;
 pub use proxy::Proxy;

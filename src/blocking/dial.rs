@@ -13,7 +13,7 @@ use super::handshake::{Opening, from_now, open};
 use super::{MaybeTls, WebSocket};
 use crate::adapter::{Error, Result};
 use crate::buffer::SendBuffer;
-use crate::dial::{DialError, Dialer, Hop, Kind, Stage, interleave, is_open};
+use crate::dial::{DialError, Dialer, Hop, Kind, Progress, Stage, interleave, is_open};
 use crate::error::TimedOut;
 use crate::handshake::HandshakeError;
 use crate::handshake::client::Response;
@@ -41,38 +41,38 @@ where
     let dialer = to.try_into()?;
     let limit = dialer.config.timeouts.handshake;
     let deadline = Deadline(from_now(limit));
-    let mut stage = Stage::Resolve;
-    dial(&dialer, deadline, &mut stage).map_err(|error| DialError::told(stage, error))
+    let mut progress = Progress::START;
+    dial(&dialer, deadline, &mut progress).map_err(|error| DialError::told(progress, error))
 }
 
 fn dial(
     dialer: &Dialer,
     deadline: Deadline,
-    stage: &mut Stage,
+    progress: &mut Progress,
 ) -> Result<(WebSocket<MaybeTls>, Response)> {
     let mut hop = Hop::first(dialer);
     loop {
-        hop.reach(Stage::Resolve, stage);
+        hop.reach(Stage::Resolve, progress);
         let neighbour = hop.neighbour();
         let addresses = look_up(neighbour.host.clone(), neighbour.port, deadline)?;
-        hop.reach(Stage::Connect, stage);
+        hop.reach(Stage::Connect, progress);
         let mut tcp = first_to_connect(interleave(addresses), deadline)?;
         if let Some(kind) = hop.proxy() {
-            hop.reach(Stage::Proxy, stage);
+            hop.reach(Stage::Proxy, progress);
             tcp = pass(tcp, kind, &hop, deadline)?;
         }
         let io = if hop.is_secure() {
-            hop.reach(Stage::Tls, stage);
+            hop.reach(Stage::Tls, progress);
             set_up_tls(tcp, &hop, deadline)?
         } else {
             MaybeTls::Plain(tcp)
         };
-        hop.reach(Stage::Handshake, stage);
+        hop.reach(Stage::Handshake, progress);
         let fields = hop.fields();
         let opened = open(io, &fields.request(), Arc::clone(hop.settings()), deadline.0);
         drop(fields);
         match opened {
-            Err(Error::Refused(refusal)) => hop = hop.redirected(refusal, stage)?,
+            Err(Error::Refused(refusal)) => hop = hop.redirected(refusal, progress)?,
             done => return done,
         }
     }

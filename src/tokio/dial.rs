@@ -23,7 +23,7 @@ use crate::adapter::{Error, Result, head_buffer};
 use crate::buffer::SendBuffer;
 #[cfg(feature = "socks")]
 use crate::dial::socks;
-use crate::dial::{DialError, Dialer, Hop, Kind, Stage, interleave, is_open};
+use crate::dial::{DialError, Dialer, Hop, Kind, Progress, Stage, interleave, is_open};
 use crate::error::TimedOut;
 use crate::handshake::HandshakeError;
 use crate::handshake::client::Response;
@@ -51,41 +51,41 @@ where
 {
     let dialer = to.try_into()?;
     let limit = dialer.config.timeouts.handshake;
-    let mut stage = Stage::Resolve;
+    let mut progress = Progress::START;
     // On the heap, for as long as it lasts, as the other handshakes.
-    let dialing = Box::pin(dial(&dialer, &mut stage));
+    let dialing = Box::pin(dial(&dialer, &mut progress));
     let dialed = match limit {
         Some(limit) => timeout(limit, dialing).await.unwrap_or(Err(TimedOut::Handshake.into())),
         None => dialing.await,
     };
-    dialed.map_err(|error| DialError::told(stage, error))
+    dialed.map_err(|error| DialError::told(progress, error))
 }
 
-async fn dial(dialer: &Dialer, stage: &mut Stage) -> Result<(WebSocket<MaybeTls>, Response)> {
+async fn dial(dialer: &Dialer, progress: &mut Progress) -> Result<(WebSocket<MaybeTls>, Response)> {
     let mut hop = Hop::first(dialer);
     loop {
-        hop.reach(Stage::Resolve, stage);
+        hop.reach(Stage::Resolve, progress);
         let neighbour = hop.neighbour();
         let addresses = lookup_host((&*neighbour.host, neighbour.port)).await?;
-        hop.reach(Stage::Connect, stage);
+        hop.reach(Stage::Connect, progress);
         let mut tcp = first_to_connect(interleave(addresses)).await?;
         tcp.set_nodelay(true)?;
         if let Some(kind) = hop.proxy() {
-            hop.reach(Stage::Proxy, stage);
+            hop.reach(Stage::Proxy, progress);
             pass(&mut tcp, kind, &hop).await?;
         }
         let io = if hop.is_secure() {
-            hop.reach(Stage::Tls, stage);
+            hop.reach(Stage::Tls, progress);
             MaybeTls::client(tcp, &hop).await?
         } else {
             MaybeTls::Plain(tcp)
         };
-        hop.reach(Stage::Handshake, stage);
+        hop.reach(Stage::Handshake, progress);
         let fields = hop.fields();
         let opened = connect_over(io, &fields.request(), Arc::clone(hop.settings())).await;
         drop(fields);
         match opened {
-            Err(Error::Refused(response)) => hop = hop.redirected(response, stage)?,
+            Err(Error::Refused(response)) => hop = hop.redirected(response, progress)?,
             done => return done,
         }
     }

@@ -125,7 +125,7 @@ fn a_proxy_that_refuses_says_why() {
         let refusal = error.refusal().expect("an answer");
         assert_eq!(refusal.status(), 407);
         assert_eq!(refusal.headers().text("proxy-authenticate"), Some("Basic"));
-        assert_eq!(error.to_string(), "asking the proxy: the server refused with status 407");
+        assert_eq!(error.to_string(), "asking the proxy: the proxy refused with status 407");
 
         let (proxy, _) = socks(proxy, true);
         let error = adapter.fail(&dialer.proxy(Proxy::new(&format!("socks5://{proxy}")).unwrap()));

@@ -98,6 +98,8 @@ fn tls_goes_through_a_proxy_and_never_back_to_plain() {
         let dialer = Dialer::new(&format!("wss://localhost:{}/", downgrading.port())).unwrap();
         let error = adapter.fail(&dialer.tls(client.clone()).redirects(5));
         assert_eq!(error.stage(), Stage::Redirect);
+        let told = "status 302, a redirect from TLS to a server without";
+        assert!(error.to_string().ends_with(told), "{error}");
     }
 }
 
