@@ -1,5 +1,6 @@
 //! Why there is no connection.
 
+use std::boxed::Box;
 use std::convert::Infallible;
 use std::fmt;
 
@@ -139,10 +140,9 @@ impl From<Infallible> for DialError {
     }
 }
 
-/// Forgets the stage.
 impl From<DialError> for Error {
     fn from(error: DialError) -> Self {
-        error.error
+        Self::Dial(Box::new(error))
     }
 }
 

@@ -73,6 +73,32 @@ fn an_error_says_everything_in_a_line_and_nothing_twice() {
 }
 
 #[test]
+fn an_error_among_others_still_says_at_which_stage_it_came() {
+    fn dial(adapter: Adapter, server: SocketAddr) -> sotong::Result<()> {
+        let uri = format!("ws://{server}/");
+        match adapter {
+            Adapter::Blocking => drop(blocking::connect(&uri)?),
+            Adapter::Tokio => drop(block_on(asynchronous::connect(&uri))?),
+        }
+        Ok(())
+    }
+    for adapter in ADAPTERS {
+        let error = dial(adapter, nobody()).unwrap_err();
+        assert!(chain(&error).starts_with("connecting: "), "{error}");
+        assert_eq!(chain(&error), error.to_string());
+        assert!(matches!(&error, Error::Dial(error) if error.stage() == Stage::Connect));
+        assert_eq!(io::Error::from(error).kind(), ErrorKind::ConnectionRefused);
+
+        let gone = dial(adapter, listen(drop)).unwrap_err();
+        assert!(gone.is_abrupt_close() && !gone.is_peer_fault(), "{gone:?}");
+        let strange = dial(adapter, answering("SSH-2.0\r\n\r\n")).unwrap_err();
+        assert!(strange.is_peer_fault() && !strange.is_abrupt_close(), "{strange:?}");
+        assert_eq!(strange.section(), HandshakeError::Malformed.section());
+        assert_eq!(io::Error::from(strange).kind(), ErrorKind::InvalidData);
+    }
+}
+
+#[test]
 fn a_name_that_nobody_has_is_told() {
     for adapter in ADAPTERS {
         let error = adapter.fail(&Dialer::new("ws://name.invalid/").unwrap());
