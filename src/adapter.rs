@@ -14,7 +14,7 @@ use crate::close::CloseCode;
 use crate::config::Config;
 use crate::connection::{Connection, Incoming};
 #[cfg(feature = "dial")]
-use crate::dial::uri::InvalidUri;
+use crate::dial::{DialError, InvalidUri};
 use crate::error::{ProtocolError, SendError, TimedOut};
 use crate::handshake::{HandshakeError, client, server};
 
@@ -62,6 +62,10 @@ pub enum Error {
     /// What was to be dialed is no WebSocket URI.
     #[cfg(feature = "dial")]
     Uri(InvalidUri),
+    /// There is no connection: what `?` makes of a [`DialError`], which says at which stage that was
+    /// found, and holds what refused it.
+    #[cfg(feature = "dial")]
+    Dial(Box<DialError>),
 }
 
 /// A result with the adapters' [`Error`]; for an example see
@@ -74,6 +78,8 @@ impl Error {
         match self {
             Self::Protocol(error) => *error != ProtocolError::UnexpectedEof,
             Self::Handshake(error) => error.is_peer_fault(),
+            #[cfg(feature = "dial")]
+            Self::Dial(error) => error.error().is_peer_fault(),
             _ => false,
         }
     }
@@ -91,6 +97,8 @@ impl Error {
                     BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
                 )
             }
+            #[cfg(feature = "dial")]
+            Self::Dial(error) => error.error().is_abrupt_close(),
             _ => false,
         }
     }
@@ -106,6 +114,28 @@ impl Error {
         }
     }
 
+    /// What it is among errors of I/O.
+    fn io_kind(&self) -> io::ErrorKind {
+        use io::ErrorKind::{
+            BrokenPipe, ConnectionRefused, InvalidData, InvalidInput, TimedOut, UnexpectedEof,
+        };
+        match self {
+            Self::Io(error) => error.kind(),
+            #[cfg(feature = "dial")]
+            Self::Dial(error) => error.error().io_kind(),
+            _ if self.is_abrupt_close() => UnexpectedEof,
+            Self::Protocol(_) | Self::Handshake(_) => InvalidData,
+            Self::Send(SendError::Closing) => BrokenPipe,
+            Self::Send(_) => InvalidInput,
+            Self::Refused(_) => ConnectionRefused,
+            Self::TimedOut(_) => TimedOut,
+            #[cfg(feature = "serde_json")]
+            Self::Json(_) => InvalidData,
+            #[cfg(feature = "dial")]
+            Self::Uri(_) => InvalidInput,
+        }
+    }
+
     /// The section that has the rule that was broken, as `RFC 6455, section 5.2`, if it is one of the
     /// protocol.
     pub fn section(&self) -> Option<&'static str> {
@@ -113,6 +143,8 @@ impl Error {
             Self::Protocol(error) => Some(error.section()),
             Self::Send(error) => error.section(),
             Self::Handshake(error) => error.section(),
+            #[cfg(feature = "dial")]
+            Self::Dial(error) => error.error().section(),
             _ => None,
         }
     }
@@ -133,6 +165,8 @@ impl fmt::Display for Error {
             Self::Json(error) => fmt_json(error, f),
             #[cfg(feature = "dial")]
             Self::Uri(error) => error.fmt(f),
+            #[cfg(feature = "dial")]
+            Self::Dial(error) => error.fmt(f),
         }
     }
 }
@@ -158,6 +192,8 @@ impl std::error::Error for Error {
             Self::Io(error) => Some(error),
             #[cfg(feature = "serde_json")]
             Self::Json(error) => Some(error),
+            #[cfg(feature = "dial")]
+            Self::Dial(error) => error.source(),
             _ => None,
         }
     }
@@ -167,23 +203,10 @@ impl std::error::Error for Error {
 /// [`io::Error::downcast`].
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
-        use io::ErrorKind::{
-            BrokenPipe, ConnectionRefused, InvalidData, InvalidInput, TimedOut, UnexpectedEof,
-        };
-        let kind = match error {
-            Error::Io(error) => return error,
-            _ if error.is_abrupt_close() => UnexpectedEof,
-            Error::Protocol(_) | Error::Handshake(_) => InvalidData,
-            Error::Send(SendError::Closing) => BrokenPipe,
-            Error::Send(_) => InvalidInput,
-            Error::Refused(_) => ConnectionRefused,
-            Error::TimedOut(_) => TimedOut,
-            #[cfg(feature = "serde_json")]
-            Error::Json(_) => InvalidData,
-            #[cfg(feature = "dial")]
-            Error::Uri(_) => InvalidInput,
-        };
-        Self::new(kind, error)
+        match error {
+            Error::Io(error) => error,
+            error => Self::new(error.io_kind(), error),
+        }
     }
 }
 

@@ -24,6 +24,8 @@
 //! Every [failure](DialError) says at which [`Stage`] it came. All stages are under one deadline,
 //! [`Timeouts::handshake`](crate::Timeouts::handshake). `wss://` needs the feature `rustls`.
 
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) mod deaf;
 mod error;
 mod hop;
 mod proxy;
@@ -34,6 +36,8 @@ pub(crate) mod socks;
 mod tls;
 pub(crate) mod uri;
 
+use std::fmt;
+use std::str::FromStr;
 use std::string::{String, ToString};
 use std::sync::Arc;
 use std::vec::Vec;
@@ -41,6 +45,7 @@ use std::vec::Vec;
 use crate::config::Config;
 
 pub use error::{DialError, Stage};
+pub(crate) use error::{Progress, Unfollowed};
 pub(crate) use hop::{Hop, interleave, is_open};
 pub(crate) use proxy::Kind;
 pub use proxy::Proxy;
@@ -57,7 +62,7 @@ pub struct Dialer {
     pub(crate) config: Arc<Config>,
     origin: Option<String>,
     subprotocols: Vec<String>,
-    headers: Vec<(String, String)>,
+    headers: Headers,
     proxy: Option<Proxy>,
     redirects: usize,
     #[cfg(feature = "rustls")]
@@ -67,7 +72,20 @@ pub struct Dialer {
 impl Dialer {
     /// For `ws://host:port/path?query`, or `wss://` with the feature `rustls`.
     ///
-    /// A user and a password before the host are sent as Basic credentials.
+    /// A user and a password before the host are sent as Basic credentials, unless a
+    /// [`header`](Self::header) Authorization takes their place. Texts can be parsed, and converted,
+    /// too:
+    ///
+    /// ```no_run
+    /// use sotong::blocking::connect;
+    /// use sotong::dial::Dialer;
+    ///
+    /// let uri = format!("ws://example.com/{}", "chat");
+    /// let dialer: Dialer = uri.parse()?;
+    /// let (ws, _response) = connect(dialer.subprotocol("chat.v2"))?;
+    /// let (ws, _response) = connect(uri)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -78,7 +96,7 @@ impl Dialer {
             config: Arc::default(),
             origin: None,
             subprotocols: Vec::new(),
-            headers: Vec::new(),
+            headers: Headers::default(),
             proxy: None,
             redirects: 0,
             #[cfg(feature = "rustls")]
@@ -92,7 +110,13 @@ impl Dialer {
         self
     }
 
-    /// The Origin to tell, as browsers do.
+    /// The Origin to tell, as browsers do: scheme and host of a page, for servers that ask for one.
+    ///
+    /// ```
+    /// # use sotong::dial::{Dialer, InvalidUri};
+    /// let dialer = Dialer::new("ws://example.com/chat")?.origin("https://example.com");
+    /// # Ok::<(), InvalidUri>(())
+    /// ```
     pub fn origin(mut self, origin: &str) -> Self {
         self.origin = Some(origin.to_string());
         self
@@ -107,17 +131,19 @@ impl Dialer {
     /// A further header field, as credentials. It is told to the origin of the URI alone, wherever a
     /// redirect leads.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_string(), value.to_string()));
+        self.headers.0.push((name.to_string(), value.to_string()));
         self
     }
 
-    /// Connects through a proxy.
+    /// Connects through a proxy. Without one it connects directly: the environment (`HTTP_PROXY` and
+    /// its like) is not read.
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.proxy = Some(proxy);
         self
     }
 
-    /// Follows so many redirects, by default none. None leads from `wss` to `ws`.
+    /// Follows so many redirects, by default none: then a redirect is a
+    /// [`refusal`](DialError::refusal). None leads from `wss` to `ws`.
     pub fn redirects(mut self, at_most: usize) -> Self {
         self.redirects = at_most;
         self
@@ -125,6 +151,23 @@ impl Dialer {
 
     /// How TLS is done: whom to trust, certificates of our own. By default the roots of Mozilla's
     /// programme are trusted, or those of the platform with the feature `platform-roots`.
+    ///
+    /// Its `alpn_protocols` are to be `http/1.1` alone, as by default, or none: the upgrade is one of
+    /// HTTP/1.1, and a server that is offered `h2` may speak that.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sotong::dial::Dialer;
+    /// # let certificate = rcgen::generate_simple_self_signed(["localhost".into()])?.cert;
+    /// # let our_authority = certificate.der().clone();
+    /// let mut roots = rustls::RootCertStore::empty();
+    /// roots.add(our_authority)?;
+    /// let mut config =
+    ///     rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    /// config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    /// let dialer = Dialer::new("wss://localhost:9001/")?.tls(Arc::new(config));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(feature = "rustls")]
     pub fn tls(mut self, config: Arc<rustls::ClientConfig>) -> Self {
         self.tls = Some(config);
@@ -148,14 +191,56 @@ impl TryFrom<&String> for Dialer {
     }
 }
 
+impl TryFrom<String> for Dialer {
+    type Error = InvalidUri;
+
+    fn try_from(uri: String) -> Result<Self, InvalidUri> {
+        Self::new(&uri)
+    }
+}
+
+impl FromStr for Dialer {
+    type Err = InvalidUri;
+
+    fn from_str(uri: &str) -> Result<Self, InvalidUri> {
+        Self::new(uri)
+    }
+}
+
 impl From<&Self> for Dialer {
     fn from(dialer: &Self) -> Self {
         dialer.clone()
     }
 }
 
-/// What `wss` comes to without the feature `rustls`.
+/// Header fields, whose values stay out of logs: they may be credentials.
+#[derive(Clone, Default)]
+struct Headers(Vec<(String, String)>);
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+/// What `wss` would come to without the feature `rustls`, where it is no valid URI in the first place
+/// ([`InvalidUri::NeedsRustls`]).
 #[cfg(not(feature = "rustls"))]
 pub(crate) fn no_tls() -> std::io::Error {
     std::io::Error::new(std::io::ErrorKind::Unsupported, "`wss` needs the feature `rustls`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_stay_out_of_logs() {
+        let dialer = Dialer::new("ws://me:SECRET@a/").unwrap();
+        let proxy = Proxy::new("http://me:SECRET@proxy.test").unwrap();
+        let dialer = dialer.header("Authorization", "SECRET").header("Cookie", "SECRET");
+        let printed = std::format!("{:?}", dialer.proxy(proxy));
+        assert!(printed.contains(r#"headers: ["Authorization", "Cookie"]"#), "{printed}");
+        assert!(!printed.contains("SECRET"), "{printed}");
+    }
 }

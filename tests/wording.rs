@@ -109,6 +109,32 @@ fn every_error_says_what_went_wrong_and_where_the_rule_stands() {
     assert_told(&[(InvalidOrigin, "RFC 6454")]);
 }
 
+#[cfg(feature = "dial")]
+#[test]
+fn what_is_no_uri_is_told_with_what_is_wanted() {
+    use sotong::dial::{Dialer, InvalidUri, Proxy};
+
+    assert_told(&[
+        (InvalidUri::Malformed, "RFC 3986"),
+        (InvalidUri::Scheme, "RFC 6455, section 3"),
+        (InvalidUri::ProxyScheme, ""),
+        (InvalidUri::NeedsRustls, ""),
+        (InvalidUri::NeedsSocks, ""),
+        (InvalidUri::Fragment, "RFC 6455, section 3"),
+        (InvalidUri::Host, ""),
+        (InvalidUri::HostNotAscii, ""),
+        (InvalidUri::Port, ""),
+    ]);
+    for (uri, wanted) in
+        [("localhost:9001", "wss://"), ("http://a/", "wss://"), ("ws://채팅.kr/", "xn--")]
+    {
+        let told = Dialer::new(uri).unwrap_err().to_string();
+        assert!(told.contains(wanted), "{uri}: {told}");
+    }
+    let told = Proxy::new("proxy:3128").unwrap_err().to_string();
+    assert!(told.contains("http://") && told.contains("socks5://"), "{told}");
+}
+
 /// As readers and writers of bytes tell it.
 #[cfg(feature = "std")]
 #[test]

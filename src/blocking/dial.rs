@@ -13,7 +13,7 @@ use super::handshake::{Opening, from_now, open};
 use super::{MaybeTls, WebSocket};
 use crate::adapter::{Error, Result};
 use crate::buffer::SendBuffer;
-use crate::dial::{DialError, Dialer, Hop, Kind, Stage, interleave, is_open};
+use crate::dial::{DialError, Dialer, Hop, Kind, Progress, Stage, interleave, is_open};
 use crate::error::TimedOut;
 use crate::handshake::HandshakeError;
 use crate::handshake::client::Response;
@@ -41,38 +41,38 @@ where
     let dialer = to.try_into()?;
     let limit = dialer.config.timeouts.handshake;
     let deadline = Deadline(from_now(limit));
-    let mut stage = Stage::Resolve;
-    dial(&dialer, deadline, &mut stage).map_err(|error| DialError::told(stage, error))
+    let mut progress = Progress::START;
+    dial(&dialer, deadline, &mut progress).map_err(|error| DialError::told(progress, error))
 }
 
 fn dial(
     dialer: &Dialer,
     deadline: Deadline,
-    stage: &mut Stage,
+    progress: &mut Progress,
 ) -> Result<(WebSocket<MaybeTls>, Response)> {
     let mut hop = Hop::first(dialer);
     loop {
-        hop.reach(Stage::Resolve, stage);
+        hop.reach(Stage::Resolve, progress);
         let neighbour = hop.neighbour();
         let addresses = look_up(neighbour.host.clone(), neighbour.port, deadline)?;
-        hop.reach(Stage::Connect, stage);
+        hop.reach(Stage::Connect, progress);
         let mut tcp = first_to_connect(interleave(addresses), deadline)?;
         if let Some(kind) = hop.proxy() {
-            hop.reach(Stage::Proxy, stage);
+            hop.reach(Stage::Proxy, progress);
             tcp = pass(tcp, kind, &hop, deadline)?;
         }
         let io = if hop.is_secure() {
-            hop.reach(Stage::Tls, stage);
+            hop.reach(Stage::Tls, progress);
             set_up_tls(tcp, &hop, deadline)?
         } else {
             MaybeTls::Plain(tcp)
         };
-        hop.reach(Stage::Handshake, stage);
+        hop.reach(Stage::Handshake, progress);
         let fields = hop.fields();
         let opened = open(io, &fields.request(), Arc::clone(hop.settings()), deadline.0);
         drop(fields);
         match opened {
-            Err(Error::Refused(refusal)) => hop = hop.redirected(refusal, stage)?,
+            Err(Error::Refused(refusal)) => hop = hop.redirected(refusal, progress)?,
             done => return done,
         }
     }
@@ -94,10 +94,10 @@ impl Deadline {
 /// The addresses of a host.
 fn look_up(host: String, port: u16, deadline: Deadline) -> Result<Vec<SocketAddr>> {
     let (tell, told) = mpsc::channel();
-    thread::spawn(move || {
+    thread::Builder::new().spawn(move || {
         let addresses = (host, port).to_socket_addrs();
         tell.send(addresses.map(Vec::from_iter)).ok(); // or it was too late
-    });
+    })?;
     match told.recv_timeout(deadline.left()?) {
         Ok(addresses) => Ok(addresses?),
         Err(_) => Err(TimedOut::Handshake.into()),
@@ -118,7 +118,11 @@ fn first_to_connect(addresses: Vec<SocketAddr>, deadline: Deadline) -> Result<Tc
         let patience = match addresses.next() {
             Some(address) => {
                 let tell = tell.clone();
-                thread::spawn(move || tell.send(TcpStream::connect_timeout(&address, left)));
+                let attempt = move || tell.send(TcpStream::connect_timeout(&address, left));
+                if let Err(error) = thread::Builder::new().spawn(attempt) {
+                    failure = error; // of this attempt; another one may be under way
+                    continue;
+                }
                 under_way += 1;
                 START.min(left)
             }
@@ -225,5 +229,49 @@ mod socks {
         ) -> Poll<io::Result<usize>> {
             Poll::Ready(self.block(|io| io.write(buf)))
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::dial::deaf::Deaf;
+    use std::net::TcpListener;
+    use std::process::Command;
+    use std::string::ToString;
+    use std::{env, vec};
+
+    fn patience() -> Deadline {
+        Deadline(from_now(Some(Duration::from_secs(20))))
+    }
+
+    #[test]
+    fn an_address_that_does_not_answer_has_a_start_on_the_next_and_no_more() {
+        let (deaf, server) = (Deaf::new(), TcpListener::bind("127.0.0.1:0").unwrap());
+        let good = server.local_addr().unwrap();
+        let begun = Instant::now();
+        let tcp = first_to_connect(vec![deaf.address, good], patience()).unwrap();
+        assert_eq!(tcp.peer_addr().unwrap(), good);
+        assert!((START..START * 20).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    }
+
+    /// In a program whose threads are to have larger stacks than there is memory.
+    #[test]
+    fn a_thread_that_cannot_be_made_is_an_error() {
+        const NAME: &str = "blocking::dial::tests::a_thread_that_cannot_be_made_is_an_error";
+        const STACK: &str = "RUST_MIN_STACK";
+        let too_much = (usize::MAX / 4 * 3).to_string();
+        if env::var(STACK).is_ok_and(|bytes| bytes == too_much) {
+            look_up("127.0.0.1".into(), 80, patience()).unwrap_err();
+            let server = TcpListener::bind("127.0.0.1:0").unwrap();
+            let addresses = vec![server.local_addr().unwrap(); 2];
+            first_to_connect(addresses, patience()).unwrap_err();
+            return;
+        }
+        let mut program = Command::new(env::current_exe().unwrap());
+        program.args([NAME, "--exact", "--test-threads=1"]).env(STACK, too_much);
+        let output = program.output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && told.contains("1 passed"), "{told}");
     }
 }

@@ -1,5 +1,6 @@
 //! Why there is no connection.
 
+use std::boxed::Box;
 use std::convert::Infallible;
 use std::fmt;
 
@@ -46,6 +47,10 @@ impl fmt::Display for Stage {
 
 /// Why there is no connection, and at which stage that was found.
 ///
+/// Printed with `{}` it says all of that in a line. Its [`source`](std::error::Error::source) is what
+/// lies behind the error that is printed, so that nothing comes twice where a whole chain is printed;
+/// the error itself is [`error`](Self::error).
+///
 /// ```no_run
 /// use sotong::blocking::connect;
 /// use sotong::dial::Stage;
@@ -61,18 +66,21 @@ impl fmt::Display for Stage {
 #[derive(Debug)]
 pub struct DialError {
     stage: Stage,
+    /// Why a redirect is what it ended with.
+    unfollowed: Option<Unfollowed>,
     error: Error,
 }
 
 impl DialError {
     pub(crate) fn new(stage: Stage, error: Error) -> Self {
-        Self { stage, error }
+        Self { stage, unfollowed: None, error }
     }
 
-    /// The same, and whoever listens is told.
-    pub(crate) fn told(stage: Stage, error: Error) -> Self {
+    /// What dialing ended with, and whoever listens is told.
+    pub(crate) fn told(progress: Progress, error: Error) -> Self {
+        let Progress { stage, unfollowed } = progress;
         trace::dial_failed(&stage, &Told(&error));
-        Self::new(stage, error)
+        Self { stage, unfollowed, error }
     }
 
     /// How far it came.
@@ -96,13 +104,26 @@ impl DialError {
 
 impl fmt::Display for DialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.stage, self.error)
+        write!(f, "{}: ", self.stage)?;
+        match &self.error {
+            // It may be that there is no stream yet which could fail.
+            Error::Io(error) => error.fmt(f)?,
+            Error::TimedOut(_) => f.write_str("it took too long")?,
+            Error::Refused(answer) if self.stage == Stage::Proxy => {
+                write!(f, "the proxy refused with status {}", answer.status())?;
+            }
+            error => error.fmt(f)?,
+        }
+        match &self.unfollowed {
+            None => Ok(()),
+            Some(redirect) => write!(f, ", a redirect {redirect}"),
+        }
     }
 }
 
 impl std::error::Error for DialError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
+        std::error::Error::source(&self.error)?.source()
     }
 }
 
@@ -119,9 +140,46 @@ impl From<Infallible> for DialError {
     }
 }
 
-/// Forgets the stage.
 impl From<DialError> for Error {
     fn from(error: DialError) -> Self {
-        error.error
+        Self::Dial(Box::new(error))
+    }
+}
+
+/// How far it came, as it goes on.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    pub(crate) stage: Stage,
+    pub(crate) unfollowed: Option<Unfollowed>,
+}
+
+impl Progress {
+    pub(crate) const START: Self = Self { stage: Stage::Resolve, unfollowed: None };
+}
+
+/// Why we do not go where a redirect leads.
+#[derive(Debug)]
+pub(crate) enum Unfollowed {
+    /// Nobody has said that redirects are to be followed.
+    NotAsked,
+    /// As many as are allowed have been followed.
+    OneTooMany,
+    /// It does not say where it leads.
+    NoLocation,
+    /// It leads to what cannot be dialed.
+    NoUri(InvalidUri),
+    /// It leads from `wss` to `ws`.
+    ToPlain,
+}
+
+impl fmt::Display for Unfollowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAsked => f.write_str("that is followed if `Dialer::redirects` says so"),
+            Self::OneTooMany => f.write_str("more than `Dialer::redirects` allows"),
+            Self::NoLocation => f.write_str("without a Location"),
+            Self::NoUri(error) => write!(f, "with a Location that leads nowhere: {error}"),
+            Self::ToPlain => f.write_str("from TLS to a server without"),
+        }
     }
 }

@@ -11,7 +11,7 @@ use std::vec::Vec;
 
 #[cfg(feature = "rustls")]
 use super::tls;
-use super::{Authority, Dialer, Kind, Stage, Uri, User};
+use super::{Authority, Dialer, Kind, Progress, Stage, Unfollowed, Uri, User};
 use crate::adapter::{Error, Result};
 use crate::buffer::SendBuffer;
 use crate::config::Config;
@@ -38,8 +38,8 @@ impl<'d> Hop<'d> {
     }
 
     /// The next stage begins.
-    pub(crate) fn reach(&self, next: Stage, stage: &mut Stage) {
-        *stage = next;
+    pub(crate) fn reach(&self, next: Stage, progress: &mut Progress) {
+        progress.stage = next;
         let whom = match next {
             Stage::Resolve | Stage::Connect | Stage::Proxy => self.neighbour(),
             _ => self.server(),
@@ -92,34 +92,59 @@ impl<'d> Hop<'d> {
     /// What to ask for.
     ///
     /// Credentials do not cross origins: header fields, and the user, are told to the one that they
-    /// were meant for (RFC 9110, section 15.4).
+    /// were meant for (RFC 9110, section 15.4). A field Authorization is told in place of the user.
     pub(crate) fn fields(&self) -> Fields<'_> {
         let Dialer { uri, headers, subprotocols, .. } = self.dialer;
         let mut fields = Vec::new();
         if self.uri.is_same_origin(uri) {
-            fields.extend(headers.iter().map(|(name, value)| (&**name, &**value)));
-            fields.extend(self.user.as_deref().map(|user| ("Authorization", user)));
+            let mut names = headers.0.iter().map(|(name, _)| name);
+            let is_told = names.any(|name| name.eq_ignore_ascii_case("Authorization"));
+            fields.extend(headers.0.iter().map(|(name, value)| (&**name, &**value)));
+            let user = self.user.as_deref().filter(|_| !is_told);
+            fields.extend(user.map(|user| ("Authorization", user)));
         }
         let subprotocols = subprotocols.iter().map(String::as_str).collect();
         Fields { hop: self, headers: fields, subprotocols }
     }
 
-    /// Where a refusal sends us, if it does and we go. Credentials would not follow from `wss` to
-    /// `ws`, and nor do we.
-    pub(crate) fn redirected(self, refusal: Box<Response>, stage: &mut Stage) -> Result<Self> {
-        let is_redirect = matches!(refusal.status(), 301 | 302 | 303 | 307 | 308);
-        if !is_redirect || self.dialer.redirects == 0 {
+    /// Where a refusal sends us, if it does and we go.
+    pub(crate) fn redirected(
+        self,
+        refusal: Box<Response>,
+        progress: &mut Progress,
+    ) -> Result<Self> {
+        if !matches!(refusal.status(), 301 | 302 | 303 | 307 | 308) {
             return Err(Error::Refused(refusal));
         }
-        *stage = Stage::Redirect;
-        let location = refusal.headers().text("location").filter(|_| self.redirects > 0);
-        match location.and_then(|location| self.uri.join(location).ok()) {
-            Some(uri) if uri.is_secure || !self.uri.is_secure => {
+        if self.dialer.redirects > 0 {
+            progress.stage = Stage::Redirect;
+        }
+        match self.onward(&refusal) {
+            Ok(uri) => {
                 trace::redirected(refusal.status(), &uri.authority.host, uri.authority.port);
                 Ok(Self { uri: Cow::Owned(uri), redirects: self.redirects - 1, ..self })
             }
-            _ => Err(Error::Refused(refusal)),
+            Err(unfollowed) => {
+                progress.unfollowed = Some(unfollowed);
+                Err(Error::Refused(refusal))
+            }
         }
+    }
+
+    /// Where a redirect leads. Credentials would not follow from `wss` to `ws`, and nor do we.
+    fn onward(&self, redirect: &Response) -> Result<Uri, Unfollowed> {
+        if self.dialer.redirects == 0 {
+            return Err(Unfollowed::NotAsked);
+        }
+        if self.redirects == 0 {
+            return Err(Unfollowed::OneTooMany);
+        }
+        let location = redirect.headers().text("location").ok_or(Unfollowed::NoLocation)?;
+        let uri = self.uri.join(location).map_err(Unfollowed::NoUri)?;
+        if self.uri.is_secure && !uri.is_secure {
+            return Err(Unfollowed::ToPlain);
+        }
+        Ok(uri)
     }
 }
 

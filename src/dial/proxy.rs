@@ -2,7 +2,7 @@
 
 use iri_string::types::UriStr;
 
-use super::uri::{Authority, InvalidUri};
+use super::uri::{Authority, InvalidUri, no_uri};
 
 /// A proxy that connections are made through.
 ///
@@ -34,12 +34,14 @@ impl Proxy {
     ///
     /// [`InvalidUri`].
     pub fn new(uri: &str) -> Result<Self, InvalidUri> {
-        let uri = UriStr::new(uri).map_err(|_| InvalidUri::Malformed)?;
+        let uri = UriStr::new(uri).map_err(|_| no_uri(uri, InvalidUri::ProxyScheme))?;
         let (kind, port) = match &*uri.scheme_str().to_ascii_lowercase() {
             "http" => (Kind::Http, 80),
             #[cfg(feature = "socks")]
             "socks5" | "socks5h" => (Kind::Socks, 1080),
-            _ => return Err(InvalidUri::Scheme),
+            #[cfg(not(feature = "socks"))]
+            "socks5" | "socks5h" => return Err(InvalidUri::NeedsSocks),
+            _ => return Err(InvalidUri::ProxyScheme),
         };
         if uri.fragment().is_some() || !matches!(uri.path_str(), "" | "/") || uri.query().is_some()
         {
@@ -71,15 +73,18 @@ mod tests {
     #[test]
     fn what_is_no_proxy_is_told_precisely() {
         let cases = [
-            ("proxy:3128", InvalidUri::Scheme),
-            ("https://a", InvalidUri::Scheme),
-            ("ws://a", InvalidUri::Scheme),
+            ("proxy:3128", InvalidUri::ProxyScheme),
+            ("127.0.0.1:3128", InvalidUri::ProxyScheme),
+            ("https://a", InvalidUri::ProxyScheme),
+            ("ws://a", InvalidUri::ProxyScheme),
+            #[cfg(not(feature = "socks"))]
+            ("socks5h://a", InvalidUri::NeedsSocks),
             ("http://", InvalidUri::Host),
             ("http://a:0", InvalidUri::Port),
             ("http://a/path", InvalidUri::Malformed),
             ("http://a?b", InvalidUri::Malformed),
             ("http://a#b", InvalidUri::Malformed),
-            ("//a", InvalidUri::Malformed),
+            ("//a", InvalidUri::ProxyScheme),
         ];
         for (uri, error) in cases {
             assert_eq!(Proxy::new(uri).map(|_| ()), Err(error), "{uri}");

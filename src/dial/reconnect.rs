@@ -1,5 +1,6 @@
 //! When to dial again, and when not to.
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use super::{DialError, Stage};
@@ -79,16 +80,13 @@ impl Reconnect {
     ///
     /// What may be otherwise next time is tried again: a name that is not found, a stream that fails, a
     /// deadline, a server that answers 408, 425, 429, 500, 502, 503 or 504 (its Retry-After holds if it
-    /// is in seconds). Any other refusal stays one, and so does a certificate that is not trusted.
+    /// is in seconds). Any other refusal stays one, also of a proxy, and so does a certificate that is
+    /// not trusted; errors of I/O say with `PermissionDenied`, `InvalidInput` and `Unsupported` that
+    /// they will come again.
     pub fn after_failure(&mut self, error: &DialError) -> Option<Duration> {
         let at_least = match (error.stage(), error.error()) {
             (Stage::Redirect, _) => return None,
-            (Stage::Tls, Error::Io(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
-                return None;
-            }
-            (_, Error::Io(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
-                return None;
-            }
+            (stage, Error::Io(error)) if is_final(stage, error.kind()) => return None,
             (_, Error::Io(_) | Error::TimedOut(_)) => Duration::ZERO,
             (_, Error::Handshake(HandshakeError::UnexpectedEof)) => Duration::ZERO,
             (_, Error::Refused(refusal)) => retry_after(refusal)?,
@@ -131,6 +129,16 @@ impl Reconnect {
     }
 }
 
+/// Whether I/O will fail in the same way next time.
+fn is_final(stage: Stage, kind: ErrorKind) -> bool {
+    match kind {
+        ErrorKind::PermissionDenied | ErrorKind::InvalidInput | ErrorKind::Unsupported => true,
+        // What TLS says of a certificate, and of a server that does not speak it.
+        ErrorKind::InvalidData => stage == Stage::Tls,
+        _ => false,
+    }
+}
+
 /// How long a refusal has us wait at least, if it may be otherwise then.
 fn retry_after(refusal: &Response) -> Option<Duration> {
     if !matches!(refusal.status(), 408 | 425 | 429 | 500 | 502..=504) {
@@ -154,7 +162,7 @@ mod tests {
     use crate::error::{SendError, TimedOut};
     use crate::handshake::client::{Handshake, Outcome, Request};
     use std::boxed::Box;
-    use std::io::{self, ErrorKind};
+    use std::io;
     use std::vec::Vec;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -241,7 +249,9 @@ mod tests {
         for (stage, error) in [
             (Stage::Uri, Error::Uri(super::super::InvalidUri::Scheme)),
             (Stage::Tls, io(ErrorKind::InvalidData)),
+            (Stage::Tls, io(ErrorKind::InvalidInput)),
             (Stage::Tls, io(ErrorKind::Unsupported)),
+            (Stage::Proxy, io(ErrorKind::PermissionDenied)),
             (Stage::Handshake, HandshakeError::BadAccept.into()),
             (Stage::Handshake, SendError::NoMaskingKey.into()),
             (Stage::Handshake, refusal(b"HTTP/1.1 401 \r\nContent-Length: 0\r\n\r\n")),

@@ -22,6 +22,21 @@ pub(crate) async fn pass<S: AsyncSocket + Unpin>(socket: S, hop: &Hop<'_>) -> io
     match passed {
         Ok(_) => Ok(()),
         Err(Error::Io(error)) => Err(error),
-        Err(error) => Err(io::Error::other(error)),
+        Err(error) => Err(io::Error::new(kind(&error), error)),
+    }
+}
+
+/// What will be the same next time has a kind of its own, by which [`Reconnect`](super::Reconnect)
+/// knows it.
+fn kind(error: &Error) -> io::ErrorKind {
+    match error {
+        Error::NoAcceptableAuthMethods
+        | Error::AuthorizationRequired
+        | Error::PasswordAuthFailure(_)
+        | Error::ConnectionNotAllowedByRuleset => io::ErrorKind::PermissionDenied,
+        // A name or a password of more than 255 bytes, or of none (RFC 1929, section 2).
+        Error::InvalidAuthValues(_) | Error::InvalidTargetAddress(_) => io::ErrorKind::InvalidInput,
+        Error::CommandNotSupported | Error::AddressTypeNotSupported => io::ErrorKind::Unsupported,
+        _ => io::ErrorKind::Other,
     }
 }

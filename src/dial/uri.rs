@@ -23,13 +23,21 @@ use crate::handshake::{BASE64, is_host, is_origin_form};
 pub enum InvalidUri {
     /// It does not follow the grammar. RFC 3986, section 3; RFC 3987, section 2.2.
     Malformed,
-    /// The scheme is neither `ws` nor `wss`; of a proxy, none of those that it may be.
+    /// The scheme is neither `ws` nor `wss`, or is left out. RFC 6455, section 3.
     Scheme,
+    /// The scheme of a [`Proxy`](super::Proxy) is none of `http`, `socks5` and `socks5h`, or is left out.
+    ProxyScheme,
+    /// `wss` takes the feature `rustls`, which is off.
+    NeedsRustls,
+    /// `socks5` takes the feature `socks`, which is off.
+    NeedsSocks,
     /// It has a fragment. RFC 6455, section 3.
     Fragment,
-    /// It names no host, or one with characters that no host has; write internationalized names in
-    /// their ASCII form (`xn--`).
+    /// It names no host.
     Host,
+    /// The host is not in ASCII, or is percent-encoded; write internationalized names in their ASCII
+    /// form (`xn--`). RFC 5890, section 2.3.2.1.
+    HostNotAscii,
     /// The port is not a number from 1 to 65,535.
     Port,
 }
@@ -37,10 +45,14 @@ pub enum InvalidUri {
 impl fmt::Display for InvalidUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Malformed => "not a URI (RFC 3986)",
-            Self::Scheme => "a URI of another scheme",
+            Self::Malformed => "the URI is malformed (RFC 3986)",
+            Self::Scheme => "a WebSocket URI begins with ws:// or wss:// (RFC 6455, section 3)",
+            Self::ProxyScheme => "the URI of a proxy begins with http://, socks5:// or socks5h://",
+            Self::NeedsRustls => "wss:// needs the feature `rustls` of this crate",
+            Self::NeedsSocks => "socks5:// needs the feature `socks` of this crate",
             Self::Fragment => "a WebSocket URI has no fragment (RFC 6455, section 3)",
             Self::Host => "the URI names no host",
+            Self::HostNotAscii => "the host of the URI is to be written in ASCII, as xn--...",
             Self::Port => "the port of the URI is not from 1 to 65535",
         })
     }
@@ -61,7 +73,7 @@ pub(crate) struct Uri {
 impl Uri {
     /// Reads `ws:` and `wss:`. What is not ASCII in path and query is sent as UTF-8 in hexadecimal.
     pub(crate) fn parse(text: &str) -> Result<Self, InvalidUri> {
-        let text = IriString::try_from(text).map_err(|_| InvalidUri::Malformed)?;
+        let text = IriString::try_from(text).map_err(|_| no_uri(text, InvalidUri::Scheme))?;
         if text.fragment().is_some() {
             return Err(InvalidUri::Fragment);
         }
@@ -85,6 +97,9 @@ impl Uri {
             return Err(InvalidUri::Scheme);
         }
         let is_secure = scheme.ends_with('s') && scheme != "ws";
+        if is_secure && cfg!(not(feature = "rustls")) {
+            return Err(InvalidUri::NeedsRustls);
+        }
         let authority = Authority::of(&text, if is_secure { 443 } else { 80 })?;
         let path = match text.path_str() {
             "" => "/",
@@ -133,9 +148,12 @@ impl Authority {
     pub(crate) fn of(uri: &UriStr, default_port: u16) -> Result<Self, InvalidUri> {
         let parts = uri.authority_components().ok_or(InvalidUri::Host)?;
         let mut field = parts.host().to_ascii_lowercase();
-        // What is not ASCII has come here in percent-encoding, which names are not looked up in.
-        if !is_host(&field) || field.contains('%') {
+        if !is_host(&field) {
             return Err(InvalidUri::Host);
+        }
+        // What is not ASCII has come here in percent-encoding, which names are not looked up in.
+        if field.contains('%') {
+            return Err(InvalidUri::HostNotAscii);
         }
         let literal = field.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let host = literal.unwrap_or(&field).to_string();
@@ -186,6 +204,11 @@ impl fmt::Debug for User {
     }
 }
 
+/// What is wrong with a text that is no URI: as a rule its scheme was left out.
+pub(crate) fn no_uri(text: &str, other_scheme: InvalidUri) -> InvalidUri {
+    if text.contains("://") { InvalidUri::Malformed } else { other_scheme }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,6 +229,10 @@ mod tests {
             ("ws://a/채팅?방=1", false, "a", 80, "a", "/%EC%B1%84%ED%8C%85?%EB%B0%A9=1"),
         ];
         for (text, is_secure, host, port, field, target) in cases {
+            if is_secure && cfg!(not(feature = "rustls")) {
+                assert_eq!(Uri::parse(text), Err(InvalidUri::NeedsRustls), "{text}");
+                continue;
+            }
             let uri = Uri::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
             let Authority { host: h, port: p, field: f, .. } = &uri.authority;
             let read = (uri.is_secure, &**h, *p, &**f, &*uri.target);
@@ -216,9 +243,11 @@ mod tests {
     #[test]
     fn what_is_no_websocket_uri_is_told_precisely() {
         let cases = [
-            ("", InvalidUri::Malformed),
-            ("example.com", InvalidUri::Malformed),
-            ("/chat", InvalidUri::Malformed),
+            ("", InvalidUri::Scheme),
+            ("example.com", InvalidUri::Scheme),
+            ("localhost:9001", InvalidUri::Scheme),
+            ("127.0.0.1:9001", InvalidUri::Scheme),
+            ("/chat", InvalidUri::Scheme),
             ("ws://a b/", InvalidUri::Malformed),
             ("ws://a//b", InvalidUri::Malformed),
             ("http://a/", InvalidUri::Scheme),
@@ -233,13 +262,15 @@ mod tests {
             ("ws://a:65536/", InvalidUri::Port),
             ("ws://a:b/", InvalidUri::Malformed),
             ("ws://[::1/", InvalidUri::Malformed),
-            ("ws://채팅.kr/", InvalidUri::Host),
+            ("ws://채팅.kr/", InvalidUri::HostNotAscii),
+            ("ws://%41/", InvalidUri::HostNotAscii),
         ];
         for (text, error) in cases {
             assert_eq!(Uri::parse(text).map(|_| ()), Err(error), "{text}");
         }
     }
 
+    #[cfg(feature = "rustls")]
     #[test]
     fn a_location_leads_on_from_where_we_are() {
         let here = Uri::parse("wss://a.test:8443/one/two?three").unwrap();

@@ -23,7 +23,7 @@ use crate::adapter::{Error, Result, head_buffer};
 use crate::buffer::SendBuffer;
 #[cfg(feature = "socks")]
 use crate::dial::socks;
-use crate::dial::{DialError, Dialer, Hop, Kind, Stage, interleave, is_open};
+use crate::dial::{DialError, Dialer, Hop, Kind, Progress, Stage, interleave, is_open};
 use crate::error::TimedOut;
 use crate::handshake::HandshakeError;
 use crate::handshake::client::Response;
@@ -51,41 +51,41 @@ where
 {
     let dialer = to.try_into()?;
     let limit = dialer.config.timeouts.handshake;
-    let mut stage = Stage::Resolve;
+    let mut progress = Progress::START;
     // On the heap, for as long as it lasts, as the other handshakes.
-    let dialing = Box::pin(dial(&dialer, &mut stage));
+    let dialing = Box::pin(dial(&dialer, &mut progress));
     let dialed = match limit {
         Some(limit) => timeout(limit, dialing).await.unwrap_or(Err(TimedOut::Handshake.into())),
         None => dialing.await,
     };
-    dialed.map_err(|error| DialError::told(stage, error))
+    dialed.map_err(|error| DialError::told(progress, error))
 }
 
-async fn dial(dialer: &Dialer, stage: &mut Stage) -> Result<(WebSocket<MaybeTls>, Response)> {
+async fn dial(dialer: &Dialer, progress: &mut Progress) -> Result<(WebSocket<MaybeTls>, Response)> {
     let mut hop = Hop::first(dialer);
     loop {
-        hop.reach(Stage::Resolve, stage);
+        hop.reach(Stage::Resolve, progress);
         let neighbour = hop.neighbour();
         let addresses = lookup_host((&*neighbour.host, neighbour.port)).await?;
-        hop.reach(Stage::Connect, stage);
+        hop.reach(Stage::Connect, progress);
         let mut tcp = first_to_connect(interleave(addresses)).await?;
         tcp.set_nodelay(true)?;
         if let Some(kind) = hop.proxy() {
-            hop.reach(Stage::Proxy, stage);
+            hop.reach(Stage::Proxy, progress);
             pass(&mut tcp, kind, &hop).await?;
         }
         let io = if hop.is_secure() {
-            hop.reach(Stage::Tls, stage);
+            hop.reach(Stage::Tls, progress);
             MaybeTls::client(tcp, &hop).await?
         } else {
             MaybeTls::Plain(tcp)
         };
-        hop.reach(Stage::Handshake, stage);
+        hop.reach(Stage::Handshake, progress);
         let fields = hop.fields();
         let opened = connect_over(io, &fields.request(), Arc::clone(hop.settings())).await;
         drop(fields);
         match opened {
-            Err(Error::Refused(response)) => hop = hop.redirected(response, stage)?,
+            Err(Error::Refused(response)) => hop = hop.redirected(response, progress)?,
             done => return done,
         }
     }
@@ -184,5 +184,24 @@ impl socks::AsyncSocket for Socket<'_> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         AsyncWrite::poll_write(Pin::new(&mut *self.0), cx, buf)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::dial::deaf::Deaf;
+    use std::net::TcpListener;
+    use std::time::Instant;
+
+    #[::tokio::test]
+    async fn an_address_that_does_not_answer_has_a_start_on_the_next_and_no_more() {
+        let (deaf, server) = (Deaf::new(), TcpListener::bind("127.0.0.1:0").unwrap());
+        let good = server.local_addr().unwrap();
+        let begun = Instant::now();
+        let dialing = first_to_connect(std::vec![deaf.address, good]);
+        let tcp = timeout(START * 20, dialing).await.unwrap().unwrap();
+        assert_eq!(tcp.peer_addr().unwrap(), good);
+        assert!(begun.elapsed() >= START, "{:?}", begun.elapsed());
     }
 }

@@ -1,10 +1,10 @@
 //! HTTP CONNECT and SOCKS 5.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 
-use sotong::dial::{Dialer, Proxy, Stage};
+use sotong::dial::{Dialer, Proxy, Reconnect, Stage};
 use sotong::handshake::HandshakeError;
 use sotong::{Error, TimedOut};
 
@@ -125,13 +125,49 @@ fn a_proxy_that_refuses_says_why() {
         let refusal = error.refusal().expect("an answer");
         assert_eq!(refusal.status(), 407);
         assert_eq!(refusal.headers().text("proxy-authenticate"), Some("Basic"));
-        assert_eq!(error.to_string(), "asking the proxy: the server refused with status 407");
+        assert_eq!(error.to_string(), "asking the proxy: the proxy refused with status 407");
 
         let (proxy, _) = socks(proxy, true);
         let error = adapter.fail(&dialer.proxy(Proxy::new(&format!("socks5://{proxy}")).unwrap()));
         assert_eq!(error.stage(), Stage::Proxy);
         assert!(matches!(error.error(), Error::Io(_)), "{error:?}");
     }
+}
+
+#[test]
+fn what_a_socks_proxy_refuses_for_good_is_not_asked_for_again() {
+    const PASSWORD: &str = "socks5://me:secret@";
+    const CASES: [(&str, &[&[u8]], ErrorKind, bool); 6] = [
+        ("socks5://", &[&[5, 0xff]], ErrorKind::PermissionDenied, false), // no method will do
+        (PASSWORD, &[&[5, 2], &[1, 1]], ErrorKind::PermissionDenied, false),
+        (PASSWORD, &[&[5, 0], &reply(2)], ErrorKind::PermissionDenied, false), // by its rules
+        (PASSWORD, &[&[5, 0], &reply(8)], ErrorKind::Unsupported, false), // it looks up no names
+        ("socks5://:secret@", &[], ErrorKind::InvalidInput, false),
+        (PASSWORD, &[&[5, 0], &reply(4)], ErrorKind::Other, true), // the host is not reached
+    ];
+    for adapter in ADAPTERS {
+        for (scheme, answers, kind, is_tried_again) in CASES {
+            let proxy = listen(move |mut stream| {
+                for answer in answers {
+                    assert!(stream.read(&mut [0; 1000]).unwrap_or(0) < 1000);
+                    stream.write_all(answer).ok();
+                }
+                std::io::copy(&mut stream, &mut std::io::sink()).ok();
+            });
+            let proxy = Proxy::new(&format!("{scheme}{proxy}")).unwrap();
+            let error = adapter.fail(&Dialer::new("ws://name.invalid/").unwrap().proxy(proxy));
+            assert_eq!(error.stage(), Stage::Proxy);
+            let is_it = matches!(error.error(), Error::Io(error) if error.kind() == kind);
+            assert!(is_it, "{adapter:?} {kind}: {error:?}");
+            let pause = Reconnect::default().after_failure(&error);
+            assert_eq!(pause.is_some(), is_tried_again, "{error}");
+        }
+    }
+}
+
+/// How a SOCKS proxy answers a request (RFC 1928, section 6).
+const fn reply(code: u8) -> [u8; 10] {
+    [5, code, 0, 1, 0, 0, 0, 0, 0, 0]
 }
 
 #[test]

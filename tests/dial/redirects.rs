@@ -5,6 +5,8 @@ use sotong::dial::{Dialer, Stage};
 use crate::ADAPTERS;
 use crate::servers::{answering, echo};
 
+const REFUSED: &str = "following a redirect: the server refused with status 302";
+
 fn redirect(status: u16, location: &str) -> String {
     format!("HTTP/1.1 {status} \r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
 }
@@ -19,6 +21,11 @@ fn they_are_followed_on_request_alone() {
             let error = adapter.fail(&dialer);
             assert_eq!(error.stage(), Stage::Handshake);
             assert_eq!(error.refusal().map(|refusal| refusal.status()), Some(status));
+            let told = format!(
+                "opening the WebSocket: the server refused with status {status}, \
+                 a redirect that is followed if `Dialer::redirects` says so"
+            );
+            assert_eq!(error.to_string(), told);
 
             adapter.echo(&dialer.redirects(1)).unwrap();
             assert_eq!(requests.recv().unwrap()[0], "GET /there?x=1");
@@ -33,6 +40,8 @@ fn only_so_many_are_followed() {
         let error = adapter.fail(&Dialer::new(&format!("ws://{turning}/")).unwrap().redirects(3));
         assert_eq!(error.stage(), Stage::Redirect);
         assert_eq!(error.refusal().map(|refusal| refusal.status()), Some(302));
+        let told = "a redirect more than `Dialer::redirects` allows";
+        assert_eq!(error.to_string(), format!("{REFUSED}, {told}"));
     }
 }
 
@@ -42,15 +51,35 @@ fn what_leads_nowhere_is_refused() {
         for location in ["ftp://a/", "http://", "mailto:a@b", "ws://a:0/", "a b"] {
             let first = answering(redirect(302, location));
             let dialer = Dialer::new(&format!("ws://{first}/")).unwrap().redirects(1);
-            assert_eq!(adapter.fail(&dialer).stage(), Stage::Redirect, "{location}");
+            let error = adapter.fail(&dialer);
+            assert_eq!(error.stage(), Stage::Redirect, "{location}");
+            let told = format!("{REFUSED}, a redirect with a Location that leads nowhere: ");
+            assert!(error.to_string().starts_with(&told), "{error}");
         }
         let first = answering("HTTP/1.1 302 \r\nContent-Length: 0\r\n\r\n");
         let dialer = Dialer::new(&format!("ws://{first}/")).unwrap().redirects(1);
-        assert_eq!(adapter.fail(&dialer).stage(), Stage::Redirect);
+        let error = adapter.fail(&dialer);
+        assert_eq!(error.stage(), Stage::Redirect);
+        assert_eq!(error.to_string(), format!("{REFUSED}, a redirect without a Location"));
         // Not every answer that begins with 3 is one.
         let first = answering(redirect(304, "/"));
         let dialer = Dialer::new(&format!("ws://{first}/")).unwrap().redirects(1);
-        assert_eq!(adapter.fail(&dialer).stage(), Stage::Handshake);
+        let error = adapter.fail(&dialer);
+        assert_eq!(error.stage(), Stage::Handshake);
+        assert!(error.to_string().ends_with("the server refused with status 304"), "{error}");
+    }
+}
+
+#[test]
+fn a_header_field_stands_in_the_place_of_the_user() {
+    for adapter in ADAPTERS {
+        let (server, requests) = echo();
+        let dialer = Dialer::new(&format!("ws://me:secret@{server}/")).unwrap();
+        adapter.echo(&dialer.header("authorization", "Bearer 7ax2")).unwrap();
+        let request = requests.recv().unwrap();
+        let told = |line: &&String| line.to_ascii_lowercase().starts_with("authorization:");
+        let told: Vec<_> = request.iter().filter(told).collect();
+        assert_eq!(told, ["authorization: Bearer 7ax2"]);
     }
 }
 

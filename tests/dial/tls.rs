@@ -1,6 +1,6 @@
 //! `wss://`.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
@@ -12,10 +12,10 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use sotong::blocking::{self, TlsStream};
-use sotong::dial::{Dialer, Proxy, Stage};
+use sotong::dial::{Dialer, Proxy, Reconnect, Stage};
 use sotong::{Config, Error, Event, TimedOut, tokio as asynchronous};
 
-use crate::servers::{listen, read_head, serve_echo, silent, splice};
+use crate::servers::{answering, listen, read_head, serve_echo, silent, splice};
 use crate::{ADAPTERS, GREETING, block_on, patient};
 
 /// Settings of a server that is `localhost`, and of clients that trust it.
@@ -145,6 +145,21 @@ fn tls_goes_through_a_proxy_and_never_back_to_plain() {
         let dialer = Dialer::new(&format!("wss://localhost:{}/", downgrading.port())).unwrap();
         let error = adapter.fail(&dialer.tls(client.clone()).redirects(5));
         assert_eq!(error.stage(), Stage::Redirect);
+        let told = "status 302, a redirect from TLS to a server without";
+        assert!(error.to_string().ends_with(told), "{error}");
+    }
+}
+
+#[test]
+fn a_host_that_no_certificate_can_be_for_is_not_dialed_again() {
+    for adapter in ADAPTERS {
+        let proxy = Proxy::new(&format!("http://{}", answering("HTTP/1.1 200 \r\n\r\n"))).unwrap();
+        let error = adapter.fail(&Dialer::new("wss://a..b/").unwrap().proxy(proxy));
+        assert_eq!(error.stage(), Stage::Tls, "{error}");
+        assert!(
+            matches!(error.error(), Error::Io(error) if error.kind() == ErrorKind::InvalidInput)
+        );
+        assert_eq!(Reconnect::default().after_failure(&error), None);
     }
 }
 
