@@ -132,7 +132,9 @@ impl Reconnect {
 /// Whether I/O will fail in the same way next time.
 fn is_final(stage: Stage, kind: ErrorKind) -> bool {
     match kind {
-        ErrorKind::PermissionDenied | ErrorKind::InvalidInput | ErrorKind::Unsupported => true,
+        // Where nothing is connected yet it is a rule of this machine's, which may be lifted.
+        ErrorKind::PermissionDenied => stage != Stage::Connect,
+        ErrorKind::InvalidInput | ErrorKind::Unsupported => true,
         // What TLS says of a certificate, and of a server that does not speak it.
         ErrorKind::InvalidData => stage == Stage::Tls,
         _ => false,
