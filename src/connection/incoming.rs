@@ -159,7 +159,7 @@ impl Incoming {
         if let Some(single) = self.take_single(rx) {
             return self.lend_single(single, rx).map(Some);
         }
-        if !self.is_ready_whole(rx) {
+        if !self.is_ready_whole(rx) && !self.is_at_rest(rx) {
             self.advance_stages(Portion::Whole, rx)?;
         }
         self.lend(rx)
@@ -339,6 +339,9 @@ impl Incoming {
 
     #[inline(always)]
     fn advance_by(&mut self, by: Portion, rx: &mut ReceiveBuffer) -> Result<bool, ProtocolError> {
+        if self.is_at_rest(rx) {
+            return Ok(false);
+        }
         let Limits { message, .. } = self.config.limits;
         let has_lower_limit = by.limit(&self.config.limits).is_some_and(|limit| limit < message);
         let single = if has_lower_limit { None } else { self.take_single(rx) };
@@ -354,9 +357,7 @@ impl Incoming {
     /// it: nearly all are. Anything else, and anything wrong, is left to the stages.
     #[inline(always)]
     pub(crate) fn take_single(&mut self, rx: &mut ReceiveBuffer) -> Option<Single> {
-        let is_between_messages =
-            matches!(self.stage, Stage::Header) && self.message.is_empty() && self.ready.is_none();
-        if !is_between_messages {
+        if !self.is_between_messages() {
             return None;
         }
         let single = SingleFrame::decode(rx.unparsed())?;
@@ -371,6 +372,18 @@ impl Incoming {
             Mask::new(key).apply(&mut rx.unparsed_mut()[..payload_len]);
         }
         Some(Single { is_text, payload: rx.take_message(payload_len) })
+    }
+
+    /// Whether nothing was found and the next byte is the first of a message or a control frame.
+    #[inline(always)]
+    fn is_between_messages(&self) -> bool {
+        matches!(self.stage, Stage::Header) && self.message.is_empty() && self.ready.is_none()
+    }
+
+    /// Whether there is nothing to look at until more comes: asked before and after nearly every read.
+    #[inline(always)]
+    fn is_at_rest(&self, rx: &ReceiveBuffer) -> bool {
+        self.is_between_messages() && rx.unparsed().is_empty()
     }
 
     /// Lets go of a piece that nobody takes any more.
