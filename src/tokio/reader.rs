@@ -221,7 +221,8 @@ impl<'r, L: Link> Recv<'r, L> {
                 Err(error) => *self = Self::Failing(Fail { error, incoming, timer, link }),
             }
         }
-        // Not handed on as it is: with this in a register and that in memory, both would be in memory.
+        // Taken apart and put together again: what a call returns lies in memory, and handed on as it is
+        // it would have the event above lie there, too.
         match ready!(self.poll_any(cx)) {
             Ok(Some((event, link))) => Poll::Ready(Ok(Some((event, link)))),
             Ok(None) => Poll::Ready(Ok(None)),
