@@ -55,7 +55,7 @@ pub fn adapters(input: &[u8]) {
         let lacks_pongs = may_lack_pongs && trace.pongs() != expected.pongs();
         let may_be_cut = scenario.has_deadlines() || scenario.stalls_for_ever();
         let is_unclear = scenario.has_deadlines() && !scenario.shows_what_it_takes();
-        if is_rough || is_unclear || (may_be_cut && lacks_pongs) {
+        if is_rough || is_unclear || expected.is_tied || (may_be_cut && lacks_pongs) {
             // From when on it is silent, or takes nothing, depends on when it was polled.
             scenario.assert_is_sound(&what, &trace, &fed);
             continue;
@@ -104,12 +104,14 @@ struct Trace {
     peer: Peer,
     /// Whether silence is not counted from the beginning.
     has_not_listened: bool,
+    /// See [`Reference::is_tied`].
+    is_tied: bool,
 }
 
 impl Trace {
     fn new(talk: Talk, peer: Peer, has_not_listened: bool) -> Self {
         // In which pieces a message came that is not complete is nobody's business.
-        Self { talk: Talk { begun: vec![], ..talk }, peer, has_not_listened }
+        Self { talk: Talk { begun: vec![], ..talk }, peer, has_not_listened, is_tied: false }
     }
 
     /// Whether it came to an end.
@@ -156,7 +158,7 @@ impl Scenario {
             let mut cx = Context::from_waker(Waker::noop());
             let _is_over: Poll<()> = talking.as_mut().poll(&mut cx);
         }
-        Trace::new(talk, ends.peer, ends.has_not_listened)
+        Trace { is_tied: ends.is_tied, ..Trace::new(talk, ends.peer, ends.has_not_listened) }
     }
 
     async fn over_tokio(&self, listening: Listening, in_halves: bool) -> Trace {

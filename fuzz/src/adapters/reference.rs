@@ -31,6 +31,9 @@ pub struct Reference {
     waits: bool,
     /// Whether it was so busy to send that it did not look whether anything came.
     pub has_not_listened: bool,
+    /// Whether something could move at the very moment of a deadline: then it depends on a poll more or
+    /// less what comes first.
+    pub is_tied: bool,
 }
 
 impl Reference {
@@ -47,6 +50,7 @@ impl Reference {
             taken: 0,
             waits: false,
             has_not_listened: false,
+            is_tied: false,
         }
     }
 
@@ -149,6 +153,7 @@ impl Reference {
         let seen = Traffic { received, sent: self.taken, queued };
         let deadline = self.outgoing.poll_timeout(self.now, seen);
         let moves = laters.into_iter().flatten().filter_map(|Later(time)| time).min();
+        self.is_tied |= moves.is_some() && moves == deadline;
         match (moves, deadline) {
             (Some(time), None) => self.now = time,
             (Some(time), Some(deadline)) if time <= deadline => self.now = time,

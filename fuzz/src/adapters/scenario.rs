@@ -182,7 +182,8 @@ impl Scenario {
 
 /// In milliseconds: at once, mostly; before and after deadlines, but never at the same time, when
 /// it would depend on a poll more or less what comes first: all are multiples of 16, and deadlines
-/// are one more than that.
+/// are one more than that. What begins with a deadline may still end with another one; the reference
+/// notices that.
 const DELAYS: [u64; 8] = [0, 0, 16, 16, 32, 48, 64, 160];
 
 /// Each has a size, a factor of it, and how long it lasts.

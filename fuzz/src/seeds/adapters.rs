@@ -280,4 +280,17 @@ const SEEDS: &[Seed] = &[
         script: b"\x80\x83\x00",
         ..PLAIN
     },
+    Seed {
+        name: "a-stall-that-ends-with-a-deadline",
+        rules: [0x00, 0x05],
+        cut: 0,
+        takes: 1,
+        manner: AFTER_GOODBYE | NEVER_ENDS | NO_SLICES,
+        times: 0x1e,
+        delays: b"\x05",
+        stalls: b"\x04\x02\x05",
+        says: b"\x03\x03\x04",
+        script: b"\x04\x00\x8a\x00\x07\x80\x01\x3f\x80\x8a\x01\x3f",
+        ..PLAIN
+    },
 ];
