@@ -6,6 +6,7 @@
 mod compressed;
 mod frame;
 mod known;
+mod time;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -23,10 +24,10 @@ use crate::buffer::{SendBuffer, Transmit};
 use crate::close::{CloseCode, CloseFrame};
 use crate::config::{Config, Limits, Timeouts};
 use crate::deflate::Compressor;
-use crate::error::{ProtocolError, SendError, TimedOut};
+use crate::error::{ProtocolError, SendError};
 use crate::frame::{FrameHeader, Opcode};
 use crate::mask::Mask;
-use crate::timing::{Timing, Token, Traffic};
+use crate::timing::{Timing, Token};
 use crate::trace;
 
 /// The writing half of a connection, for one thread; see
@@ -366,49 +367,6 @@ impl Outgoing {
             (Role::Client, Some(_)) => Transport::AwaitEof,
             (Role::Server, Some(_)) => Transport::ShutDown,
         }
-    }
-
-    /// As [`Connection::poll_timeout`](crate::Connection::poll_timeout), from what the caller has counted.
-    pub fn poll_timeout(&mut self, now: Duration, seen: Traffic) -> Option<Duration> {
-        if self.ended {
-            return None;
-        }
-        self.tell_time(now);
-        let closing = self.is_closing();
-        self.timing.poll(&self.config.timeouts, now, seen, closing)
-    }
-
-    /// As [`Connection::handle_timeout`](crate::Connection::handle_timeout), from what the caller has
-    /// counted.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn handle_timeout(&mut self, now: Duration, seen: Traffic) -> Result<(), TimedOut> {
-        self.tell_time(now);
-        let closing = self.is_closing();
-        match self.timing.handle(&self.config.timeouts, now, seen, closing) {
-            Ok(ping) => {
-                self.keepalive_due |= ping;
-                Ok(())
-            }
-            Err(error) => {
-                // The closing handshake was complete, and only the end of the stream was waited for.
-                let is_complete = self.state() == State::Closed && !seen.queued;
-                self.ended = true;
-                if is_complete {
-                    return Ok(());
-                }
-                trace::timed_out(self.role().name(), error);
-                Err(error)
-            }
-        }
-    }
-
-    /// Forgets all times: the caller's epoch is another one from now on.
-    #[cfg(feature = "std")]
-    pub(super) fn restart_clock(&mut self) {
-        self.timing.restart();
     }
 
     pub(super) fn limits(&self) -> &Limits {

@@ -1,29 +1,12 @@
-//! What the writing half knows of itself: what it has sent, how long a ping takes, what it holds.
+//! What the writing half knows of itself: what it has sent, what it holds.
 
 use alloc::sync::Arc;
-use core::time::Duration;
 
 use super::{Outgoing, Sent};
 use crate::buffer::SendBuffer;
 use crate::config::Config;
-use crate::trace;
 
 impl Outgoing {
-    /// Whether a pong has come that tells the round-trip time, if only the time were known.
-    #[cfg(feature = "std")]
-    pub(crate) fn awaits_time(&self) -> bool {
-        self.reply.has_ponged()
-    }
-
-    /// Says what time it is.
-    pub(crate) fn tell_time(&mut self, now: Duration) {
-        if let Some(pong) = self.reply.take_ponged()
-            && let Some(round_trip) = self.timing.answer(now, pong)
-        {
-            trace::measured(self.role().name(), round_trip);
-        }
-    }
-
     /// What was sent so far.
     pub fn statistics(&self, tx: &SendBuffer) -> Sent {
         self.sent(tx.sent(), tx.len())

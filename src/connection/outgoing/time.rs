@@ -1,0 +1,68 @@
+//! The time, as the caller tells it: deadlines, and how long a ping takes.
+
+use core::time::Duration;
+
+use super::{Outgoing, State};
+use crate::error::TimedOut;
+use crate::timing::Traffic;
+use crate::trace;
+
+impl Outgoing {
+    /// As [`Connection::poll_timeout`](crate::Connection::poll_timeout), from what the caller has counted.
+    pub fn poll_timeout(&mut self, now: Duration, seen: Traffic) -> Option<Duration> {
+        if self.ended {
+            return None;
+        }
+        self.tell_time(now);
+        let closing = self.is_closing();
+        self.timing.poll(&self.config.timeouts, now, seen, closing)
+    }
+
+    /// As [`Connection::handle_timeout`](crate::Connection::handle_timeout), from what the caller has
+    /// counted.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn handle_timeout(&mut self, now: Duration, seen: Traffic) -> Result<(), TimedOut> {
+        self.tell_time(now);
+        let closing = self.is_closing();
+        match self.timing.handle(&self.config.timeouts, now, seen, closing) {
+            Ok(ping) => {
+                self.keepalive_due |= ping;
+                Ok(())
+            }
+            Err(error) => {
+                // The closing handshake was complete, and only the end of the stream was waited for.
+                let is_complete = self.state() == State::Closed && !seen.queued;
+                self.ended = true;
+                if is_complete {
+                    return Ok(());
+                }
+                trace::timed_out(self.role().name(), error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Forgets all times: the caller's epoch is another one from now on.
+    #[cfg(feature = "std")]
+    pub(in crate::connection) fn restart_clock(&mut self) {
+        self.timing.restart();
+    }
+
+    /// Whether a pong has come that tells the round-trip time, if only the time were known.
+    #[cfg(feature = "std")]
+    pub(crate) fn awaits_time(&self) -> bool {
+        self.reply.has_ponged()
+    }
+
+    /// Says what time it is.
+    pub(crate) fn tell_time(&mut self, now: Duration) {
+        if let Some(pong) = self.reply.take_ponged()
+            && let Some(round_trip) = self.timing.answer(now, pong)
+        {
+            trace::measured(self.role().name(), round_trip);
+        }
+    }
+}
