@@ -21,7 +21,7 @@ use std::io;
 use std::sync::{Arc, PoisonError};
 
 use super::reader::{Clock, Link, Reader};
-use super::writer::{Writer, go_on, write_some};
+use super::writer::{Writer, check_not_over, go_on, write_some};
 use super::{TryClone, WebSocket};
 use crate::adapter::{Condvar, Mutex, MutexGuard, Result, lock};
 use crate::buffer::{SendBuffer, Transmit};
@@ -428,6 +428,7 @@ impl<S: TryClone> Sender<S> {
                 // In one go: else the receiver might be the one to write it, and wait.
                 return if now { self.shared.flush(queue, true).map(|_| ()) } else { Ok(()) };
             }
+            check_not_over(outgoing)?;
             self.shared.flush(queue, true)?;
         }
     }

@@ -55,6 +55,7 @@ impl<S: Stream> Writer<S> {
     fn make_room(&mut self) -> Result<()> {
         self.outgoing.poll_transmit(&mut self.tx);
         if self.outgoing.is_full(&self.tx) {
+            check_not_over(&self.outgoing)?;
             self.flush(true)?;
         }
         Ok(())
@@ -105,6 +106,11 @@ impl<S: Stream> Link for Writer<S> {
 /// Does what is due at `now`, between two writes.
 pub(super) fn go_on(outgoing: &mut Outgoing, now: Duration, seen: Traffic) -> Result<()> {
     check_time(outgoing, now, seen)?;
+    check_not_over(outgoing)
+}
+
+/// Nobody waits for room with a connection that is over.
+pub(super) fn check_not_over(outgoing: &Outgoing) -> Result<()> {
     match outgoing.transport() {
         Transport::Close => Err(SendError::Closing.into()),
         _ => Ok(()),

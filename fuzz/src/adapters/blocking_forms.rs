@@ -22,6 +22,7 @@ impl Ends for Whole {
         talk: &mut Talk,
     ) -> Result<Option<Heard>> {
         let Self(ws) = self;
+        ws.stream().begin();
         if in_pieces {
             return Ok(heard(ws.recv_chunk()?, talk));
         }
@@ -39,6 +40,7 @@ impl Ends for Whole {
 
     async fn say(&mut self, say: &Say) -> Result<()> {
         let Self(ws) = self;
+        ws.stream().begin();
         match say {
             Say::Message { message, way } => match way {
                 Way::Send => ws.send_message(message.payload()),
@@ -65,7 +67,8 @@ impl Ends for Whole {
 
 impl Ends for Halves {
     async fn recv(&mut self, in_pieces: bool, _: bool, talk: &mut Talk) -> Result<Option<Heard>> {
-        let Self(receiver, ..) = self;
+        let Self(receiver, _, wire) = self;
+        wire.begin();
         Ok(match in_pieces {
             true => heard(receiver.recv_chunk()?, talk),
             false => heard_whole(receiver.recv()?, talk),
@@ -73,7 +76,8 @@ impl Ends for Halves {
     }
 
     async fn say(&mut self, say: &Say) -> Result<()> {
-        let Self(_, sender, _) = self;
+        let Self(_, sender, wire) = self;
+        wire.begin();
         match say {
             Say::Message { message, way } => match way {
                 Way::Send => sender.send_message(message.payload()),

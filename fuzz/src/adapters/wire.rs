@@ -38,7 +38,8 @@ struct Shared {
     peer: Peer,
     /// The time of the blocking kind.
     now: Duration,
-    /// How often it has waited for what never comes, since something came or time went on.
+    /// How often it has waited for what never comes, within a call and since something came or time
+    /// went on.
     in_vain: usize,
     start: Option<Instant>,
     sleeps: [Option<Pin<Box<Sleep>>>; 2],
@@ -70,6 +71,11 @@ impl Wire {
     /// Whether the peer has seen a Close frame.
     pub fn has_close(&self) -> bool {
         self.lock().peer.has_close()
+    }
+
+    /// Another call begins.
+    pub fn begin(&self) {
+        self.lock().in_vain = 0;
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {

@@ -293,4 +293,14 @@ const SEEDS: &[Seed] = &[
         script: b"\x04\x00\x8a\x00\x07\x80\x01\x3f\x80\x8a\x01\x3f",
         ..PLAIN
     },
+    Seed {
+        name: "much-is-said-behind-the-end",
+        takes: 1,
+        manner: AFTER_GOODBYE | NO_SLICES,
+        times: ALL,
+        stalls: b"\x00\x07",
+        says: &[0x3e; 120],
+        script: b"\x80\x81\x05Hello\x80\x88\x02\x03\xe8",
+        ..PLAIN
+    },
 ];
