@@ -36,6 +36,7 @@ pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 /// let error = Error::from(ProtocolError::MessageTooBig);
 /// assert!(error.is_peer_fault() && !error.is_abrupt_close());
 /// assert_eq!(error.close_code(), Some(CloseCode::TOO_BIG));
+/// assert_eq!(error.section(), Some("RFC 6455, section 10.4"));
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
@@ -74,6 +75,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// Whether the peer broke a rule.
+    ///
+    /// For an example see [`Error`](Self).
     pub fn is_peer_fault(&self) -> bool {
         match self {
             Self::Protocol(error) => *error != ProtocolError::UnexpectedEof,
@@ -86,6 +89,8 @@ impl Error {
 
     /// Whether the stream just ended, without a closing handshake: a lost network, a process that
     /// died.
+    ///
+    /// For an example see [`Error`](Self).
     pub fn is_abrupt_close(&self) -> bool {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
         match self {
@@ -105,6 +110,8 @@ impl Error {
 
     /// The close code that tells this error: the one that was sent, or 1006 for an end without a Close
     /// frame of the peer.
+    ///
+    /// For an example see [`Error`](Self).
     pub fn close_code(&self) -> Option<CloseCode> {
         match self {
             Self::Protocol(error) => Some(error.close_code()),
@@ -138,6 +145,8 @@ impl Error {
 
     /// The section that has the rule that was broken, as `RFC 6455, section 5.2`, if it is one of the
     /// protocol.
+    ///
+    /// For an example see [`Error`](Self).
     pub fn section(&self) -> Option<&'static str> {
         match self {
             Self::Protocol(error) => Some(error.section()),

@@ -68,7 +68,41 @@ use writer::Writer;
 
 /// A WebSocket connection over a stream.
 ///
-/// For an example see the [module](crate::blocking).
+/// For a server see the example of the [module](crate::blocking).
+///
+/// # Sending
+///
+/// What is sent leaves at once; what is fed leaves with what comes after it, in few writes.
+///
+/// ```
+/// use sotong::{Compress, Payload, Prepared};
+/// # use sotong::{Config, Event, test_kit::{Manner, blocking_pair}};
+/// # let (mut ws, mut peer) = blocking_pair(&Config::default(), Manner::sound());
+///
+/// ws.send_text("안녕")?;
+/// ws.send_binary(&[0, 1, 2])?;
+/// ws.send_binary_in_place(&mut [3; 1000])?; // what is there afterwards is of no use
+/// ws.send_message(Payload::text("session=8f3a").compress(Compress::No))?;
+/// ws.send_fragment("a message in ", false)?;
+/// ws.send_fragment("two parts", true)?;
+///
+/// let news = Prepared::new("for everyone"); // encoded once, whoever it is sent to
+/// ws.send_prepared(&news)?;
+///
+/// ws.feed_text("four messages")?;
+/// ws.feed_binary(b"that leave")?;
+/// ws.feed_message("together")?;
+/// ws.feed_prepared(&news)?;
+/// ws.flush()?;
+/// # ws.send_close(None)?;
+/// # drop(ws);
+/// # let mut messages = 0;
+/// # while let Some(event) = peer.recv()? {
+/// #     messages += u32::from(matches!(event, Event::Text(_) | Event::Binary(_)));
+/// # }
+/// # assert_eq!(messages, 10);
+/// # Ok::<(), sotong::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct WebSocket<S> {
     reader: Reader,
@@ -77,6 +111,23 @@ pub struct WebSocket<S> {
 
 impl<S: Stream> WebSocket<S> {
     /// A connection whose handshake was done elsewhere, or one that was taken apart.
+    ///
+    /// ```
+    /// use sotong::blocking::{Parts, WebSocket};
+    /// use sotong::{Agreed, Config, Connection, Event};
+    ///
+    /// # let (_client, stream) = sotong::test_kit::pipe(4096);
+    /// // An HTTP stack did the opening handshake, and read this behind the request:
+    /// let leftover = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
+    /// let connection = Connection::server(Config::default(), Agreed::default());
+    /// let mut ws = WebSocket::from_parts(Parts::new(stream, connection, leftover))?;
+    /// assert_eq!(ws.recv()?, Some(Event::Text("Hello")));
+    ///
+    /// ws.feed_text("Hi")?;
+    /// let parts = ws.into_parts(); // as for an event loop, which goes on with them
+    /// assert_eq!(parts.tx.len(), 4); // a header of two bytes, and the text
+    /// # Ok::<(), sotong::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -100,6 +151,8 @@ impl<S: Stream> WebSocket<S> {
 
     /// Takes the connection apart. Nothing is lost: what was not sent or not received is in the
     /// buffers. The stream still gives up now and then, as it was [made to](Stream::prepare).
+    ///
+    /// For an example see [`from_parts`](Self::from_parts).
     pub fn into_parts(self) -> Parts<S> {
         let Writer { io, outgoing, tx, .. } = self.writer;
         let Reader { incoming, rx, .. } = self.reader;
@@ -107,16 +160,39 @@ impl<S: Stream> WebSocket<S> {
     }
 
     /// The stream below.
+    ///
+    /// ```
+    /// use sotong::State;
+    /// # use std::net::{TcpListener, TcpStream};
+    /// # use sotong::{Config, handshake::client::Request};
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let near = TcpStream::connect(listener.local_addr()?)?;
+    /// # let client = std::thread::spawn(move || {
+    /// #     sotong::blocking::connect_over(near, &Request::default(), Config::default())
+    /// # });
+    /// # let (stream, config) = (listener.accept()?.0, Config::default());
+    ///
+    /// let ws = sotong::blocking::accept(stream, config)?;
+    /// println!("{} is here", ws.stream().peer_addr()?);
+    /// assert_eq!(ws.state(), State::Open);
+    /// assert_eq!(ws.agreed().deflate, None); // messages are not compressed
+    /// # client.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stream(&self) -> &S {
         &self.writer.io
     }
 
     /// How far the closing handshake has come.
+    ///
+    /// For an example see [`stream`](Self::stream).
     pub fn state(&self) -> State {
         self.writer.outgoing.state()
     }
 
     /// What the opening handshake agreed on.
+    ///
+    /// For an example see [`stream`](Self::stream).
     pub fn agreed(&self) -> Agreed {
         self.writer.outgoing.agreed()
     }
@@ -125,6 +201,25 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// Before it waits it writes what is queued. Pings are answered, and handed over as well; so is
     /// the peer's Close, and after that `None` comes when the stream has ended.
+    ///
+    /// ```
+    /// use sotong::Event;
+    /// # use sotong::{Config, test_kit::{Manner, blocking_pair}};
+    /// # let (mut peer, mut ws) = blocking_pair(&Config::default(), Manner::sound());
+    /// # peer.send_text("안녕")?;
+    /// # peer.send_close(None)?;
+    /// # drop(peer);
+    ///
+    /// while let Some(event) = ws.recv()? {
+    ///     match event {
+    ///         Event::Text(text) => assert_eq!(text, "안녕"),
+    ///         Event::Binary(bytes) => println!("{} bytes", bytes.len()),
+    ///         Event::Close(frame) => println!("the peer leaves: {frame:?}"),
+    ///         Event::Ping(_) | Event::Pong(_) => {} // pings are answered already
+    ///     }
+    /// }
+    /// # Ok::<(), sotong::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -137,6 +232,27 @@ impl<S: Stream> WebSocket<S> {
     /// As [`recv`](Self::recv), and lends what it takes to answer while the event is still
     /// borrowed: an echo without a copy.
     ///
+    /// ```
+    /// use sotong::Event;
+    /// # use sotong::{Config, test_kit::{Manner, blocking_pair}};
+    /// # let (mut peer, mut ws) = blocking_pair(&Config::default(), Manner::sound());
+    /// # let other = std::thread::spawn(move || {
+    /// #     peer.send_text("안녕")?;
+    /// #     assert_eq!(peer.recv()?, Some(Event::Text("one moment")));
+    /// #     assert_eq!(peer.recv()?, Some(Event::Text("안녕")));
+    /// #     peer.close(None)
+    /// # });
+    ///
+    /// while let Some((event, mut reply)) = ws.recv_reply()? {
+    ///     if let Event::Text(text) = event {
+    ///         reply.send("one moment")?; // leaves now, for what follows takes its time
+    ///         reply.feed(text)?; // leaves before `recv_reply` waits
+    ///     }
+    /// }
+    /// # other.join().unwrap()?;
+    /// # Ok::<(), sotong::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As of [`recv`](Self::recv).
@@ -148,6 +264,25 @@ impl<S: Stream> WebSocket<S> {
     /// The next piece of a message that is here, or a control frame; `None` once the connection is
     /// closed cleanly. Messages of any size pass through one buffer.
     ///
+    /// ```
+    /// use sotong::Chunk;
+    /// # use sotong::{Config, test_kit::{Manner, blocking_pair}};
+    /// # let (mut peer, mut ws) = blocking_pair(&Config::default(), Manner::sound());
+    /// # peer.send_binary(&[7; 10_000])?;
+    ///
+    /// let mut len = 0;
+    /// while let Some(chunk) = ws.recv_chunk()? {
+    ///     if let Chunk::Binary { piece, last } = chunk {
+    ///         len += piece.len(); // or write it to a file
+    ///         if last {
+    ///             break;
+    ///         }
+    ///     }
+    /// }
+    /// assert_eq!(len, 10_000);
+    /// # Ok::<(), sotong::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As of [`recv`](Self::recv).
@@ -156,6 +291,8 @@ impl<S: Stream> WebSocket<S> {
     }
 
     /// Sends a text message, and waits until the stream has taken it.
+    ///
+    /// For an example see [sending](Self#sending).
     ///
     /// # Errors
     ///
@@ -167,6 +304,8 @@ impl<S: Stream> WebSocket<S> {
 
     /// Sends a binary message, and waits until the stream has taken it.
     ///
+    /// For an example see [sending](Self#sending).
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -176,6 +315,8 @@ impl<S: Stream> WebSocket<S> {
 
     /// Sends a binary message without a copy of it, and waits until the stream has taken it. A client
     /// masks it where it lies: what is there afterwards is of no use.
+    ///
+    /// For an example see [sending](Self#sending).
     ///
     /// # Errors
     ///
@@ -187,6 +328,8 @@ impl<S: Stream> WebSocket<S> {
     /// Sends a message, text or binary, and waits until the stream has taken it. Here is where to say
     /// whether it may be compressed: [`Payload::compress`].
     ///
+    /// For an example see [sending](Self#sending).
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -197,6 +340,8 @@ impl<S: Stream> WebSocket<S> {
 
     /// Sends a message that was encoded before, and waits until the stream has taken it.
     ///
+    /// For an example see [sending](Self#sending).
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -206,6 +351,8 @@ impl<S: Stream> WebSocket<S> {
 
     /// Sends a part of a message, text or binary; `fin` says that it is the last. All parts are of
     /// one type, and no other message may come between them.
+    ///
+    /// For an example see [sending](Self#sending).
     ///
     /// # Errors
     ///
@@ -219,6 +366,8 @@ impl<S: Stream> WebSocket<S> {
     /// whatever else is queued. Writes only while the queue is full. What is larger
     /// than the queue is written at once.
     ///
+    /// For an example see [sending](Self#sending).
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -228,6 +377,8 @@ impl<S: Stream> WebSocket<S> {
 
     /// Queues a binary message, as [`feed_text`](Self::feed_text).
     ///
+    /// For an example see [sending](Self#sending).
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -236,6 +387,8 @@ impl<S: Stream> WebSocket<S> {
     }
 
     /// Queues a message, text or binary, as [`feed_text`](Self::feed_text).
+    ///
+    /// For an example see [sending](Self#sending).
     ///
     /// # Errors
     ///
@@ -247,6 +400,8 @@ impl<S: Stream> WebSocket<S> {
 
     /// Queues a message that was encoded before, as [`feed_text`](Self::feed_text).
     ///
+    /// For an example see [sending](Self#sending).
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -255,6 +410,8 @@ impl<S: Stream> WebSocket<S> {
     }
 
     /// Writes all that is queued.
+    ///
+    /// For an example see [sending](Self#sending).
     ///
     /// # Errors
     ///
@@ -266,6 +423,20 @@ impl<S: Stream> WebSocket<S> {
     /// Sends a ping with at most 125 bytes; its pong comes as an event, and tells the
     /// [round-trip time](crate::Sent::round_trip) if each ping has another payload.
     ///
+    /// ```
+    /// use sotong::Event;
+    /// # use sotong::{Config, test_kit::{Manner, blocking_pair}};
+    /// # let (mut ws, mut peer) = blocking_pair(&Config::default(), Manner::sound());
+    ///
+    /// ws.ping(b"1")?;
+    /// # peer.recv()?;
+    /// # peer.flush()?;
+    /// assert_eq!(ws.recv()?, Some(Event::Pong(b"1")));
+    /// let round_trip = ws.statistics().sent.round_trip.expect("a pong came");
+    /// println!("there and back in {round_trip:?}");
+    /// # Ok::<(), sotong::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -275,6 +446,28 @@ impl<S: Stream> WebSocket<S> {
     }
 
     /// Sends a Close frame. What is still under way can be received, until `None` comes.
+    ///
+    /// ```
+    /// use sotong::{Event, State};
+    /// # use sotong::{Config, test_kit::{Manner, blocking_pair}};
+    /// # let (mut peer, mut ws) = blocking_pair(&Config::default(), Manner::sound());
+    /// # peer.send_text("one more thing")?;
+    /// # let other = std::thread::spawn(move || {
+    /// #     while peer.recv()?.is_some() {}
+    /// #     Ok::<(), sotong::Error>(())
+    /// # });
+    ///
+    /// ws.send_close(None)?;
+    /// assert_eq!(ws.state(), State::Closing);
+    /// while let Some(event) = ws.recv()? {
+    ///     if let Event::Text(text) = event {
+    ///         assert_eq!(text, "one more thing"); // it was under way
+    ///     }
+    /// }
+    /// assert_eq!(ws.state(), State::Closed);
+    /// # other.join().unwrap()?;
+    /// # Ok::<(), sotong::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -288,6 +481,21 @@ impl<S: Stream> WebSocket<S> {
     ///
     /// To receive those messages, use [`send_close`](Self::send_close) and go on with
     /// [`recv`](Self::recv). A connection that is closing already is waited for.
+    ///
+    /// ```
+    /// use sotong::{CloseCode, CloseFrame, State};
+    /// # use sotong::{Config, test_kit::{Manner, blocking_pair}};
+    /// # let (mut peer, mut ws) = blocking_pair(&Config::default(), Manner::sound());
+    /// # let other = std::thread::spawn(move || {
+    /// #     while peer.recv()?.is_some() {}
+    /// #     Ok::<(), sotong::Error>(())
+    /// # });
+    ///
+    /// ws.close(Some(CloseFrame { code: CloseCode::RESTART, reason: "an update" }))?;
+    /// assert_eq!(ws.state(), State::Closed);
+    /// # other.join().unwrap()?;
+    /// # Ok::<(), sotong::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -315,6 +523,8 @@ impl<S: Stream> Responder<'_, S> {
     /// Queues a message, for the next [`flush`](WebSocket::flush) or [`recv`](WebSocket::recv) to
     /// write.
     ///
+    /// For an example see [`WebSocket::recv_reply`].
+    ///
     /// # Errors
     ///
     /// As of [`WebSocket::feed_text`].
@@ -324,6 +534,8 @@ impl<S: Stream> Responder<'_, S> {
     }
 
     /// Sends a message.
+    ///
+    /// For an example see [`WebSocket::recv_reply`].
     ///
     /// # Errors
     ///

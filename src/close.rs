@@ -53,6 +53,8 @@ impl CloseCode {
     pub const TLS: Self = Self(1015);
 
     /// Whether a Close frame may carry this code (section 7.4, and the registry for 1012 to 1014).
+    ///
+    /// For an example see [`CloseCode`](Self).
     pub const fn is_sendable(self) -> bool {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }
@@ -121,6 +123,8 @@ impl ProtocolError {
     /// The code with which the connection fails (section 7.4.1).
     ///
     /// [`CloseCode::ABNORMAL`], which is never sent, stands for a stream that just ended.
+    ///
+    /// For an example see [`ProtocolError`](Self).
     pub const fn close_code(self) -> CloseCode {
         match self {
             Self::FrameTooBig | Self::MessageTooBig | Self::InflatesTooMuch => CloseCode::TOO_BIG,
@@ -152,6 +156,8 @@ impl ProtocolError {
 impl TimedOut {
     /// The code under which such an end is counted: [`CloseCode::ABNORMAL`], which is never sent, since
     /// no Close frame of the peer came (section 7.1.5); `None` before there was a connection.
+    ///
+    /// For an example see [`TimedOut`](Self).
     pub const fn close_code(self) -> Option<CloseCode> {
         match self {
             Self::Handshake => None,

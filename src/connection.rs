@@ -76,6 +76,18 @@ impl Connection {
     /// A client's end, when the opening handshake is done and has agreed on this.
     ///
     /// Connections share an `Arc<Config>`; from a `&Config` each takes a copy.
+    ///
+    /// ```
+    /// use sotong::{Agreed, Config, Connection, SendBuffer};
+    ///
+    /// let key = || Some([0x37, 0xfa, 0x21, 0x3d]); // keys must be random; see MaskingKeys
+    /// let mut conn = Connection::client(Config::default(), Agreed::default(), key);
+    /// let mut tx = SendBuffer::new();
+    /// conn.send_text("Hello", &mut tx)?.queue();
+    /// let masked = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"; // of section 5.7
+    /// assert_eq!(tx.transmit().slices()[0], masked);
+    /// # Ok::<(), sotong::SendError>(())
+    /// ```
     pub fn client(
         config: impl Into<Arc<Config>>,
         agreed: Agreed,
@@ -87,6 +99,21 @@ impl Connection {
     /// A server's end, when the opening handshake is done and has agreed on this.
     ///
     /// Connections share an `Arc<Config>`; from a `&Config` each takes a copy.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use sotong::{Agreed, Config, Connection};
+    ///
+    /// let mut config = Config::default();
+    /// config.limits.message = 4096;
+    /// config.timeouts.pong = None;
+    /// let config = Arc::new(config);
+    /// let conns = [(); 3].map(|()| Connection::server(Arc::clone(&config), Agreed::default()));
+    /// for conn in &conns {
+    ///     assert_eq!((conn.limits().message, conn.timeouts().pong), (4096, None));
+    ///     assert!(conn.agreed().deflate.is_none()); // nothing is compressed
+    /// }
+    /// ```
     pub fn server(config: impl Into<Arc<Config>>, agreed: Agreed) -> Self {
         Self::new(Role::Server, None, config.into(), agreed)
     }
@@ -94,6 +121,17 @@ impl Connection {
     /// A server's end of a stream that is to be no WebSocket, once a refusal or a page is queued:
     /// [`transport`](Self::transport) and the timeout `close` say how to end the stream so that the
     /// client sees the answer. What still comes is dropped.
+    ///
+    /// ```
+    /// use sotong::handshake::{HandshakeError, server};
+    /// use sotong::{Config, Connection, SendBuffer, Transport};
+    ///
+    /// let mut tx = SendBuffer::new();
+    /// server::refuse(HandshakeError::OriginNotAllowed, &mut tx);
+    /// let conn = Connection::refused(Config::default());
+    /// // Write what is queued, shut down, and read until the client closes too.
+    /// assert_eq!(conn.transport(), Transport::ShutDown);
+    /// ```
     pub fn refused(config: impl Into<Arc<Config>>) -> Self {
         let mut refused = Self::server(config, Agreed::default());
         refused.incoming.close();
@@ -114,16 +152,22 @@ impl Connection {
     }
 
     /// What the opening handshake agreed on.
+    ///
+    /// For an example see [`server`](Self::server).
     pub fn agreed(&self) -> Agreed {
         self.outgoing.agreed()
     }
 
     /// Which end this is.
+    ///
+    /// For an example see [`Role`].
     pub fn role(&self) -> Role {
         self.outgoing.role()
     }
 
     /// How far the closing handshake has come.
+    ///
+    /// For an example see [`State`].
     pub fn state(&self) -> State {
         self.outgoing.state()
     }
@@ -145,6 +189,7 @@ impl Connection {
     /// if incoming.has_reply() {
     ///     outgoing.answer(&mut incoming); // under the lock that the halves share
     /// }
+    /// assert!(outgoing.is_due()); // the pong
     /// outgoing.poll_transmit(&mut tx);
     /// assert_eq!(tx.transmit().slices()[0], b"\x8a\x00");
     /// # Ok::<(), sotong::ProtocolError>(())
@@ -157,6 +202,32 @@ impl Connection {
     ///
     /// `false` asks for more bytes. For adapters: a loop that reads until there is an event cannot
     /// borrow it in the same breath.
+    ///
+    /// ```
+    /// # use sotong::{Agreed, Config};
+    /// use std::io::{self, Read};
+    /// use sotong::{Connection, Event, ReceiveBuffer};
+    ///
+    /// fn recv<'b>(
+    ///     conn: &mut Connection,
+    ///     rx: &'b mut ReceiveBuffer,
+    ///     io: &mut impl Read,
+    /// ) -> io::Result<Option<Event<'b>>> {
+    ///     while !conn.advance(rx).map_err(io::Error::other)? {
+    ///         match io.read(rx.spare())? {
+    ///             0 => return Ok(None),
+    ///             n => rx.filled(n),
+    ///         }
+    ///     }
+    ///     conn.next_event(rx).map_err(io::Error::other)
+    /// }
+    /// # let mut conn = Connection::server(Config::default(), Agreed::default());
+    /// # let mut rx = ReceiveBuffer::with_capacity(512);
+    /// # let mut io = b"\x81\x82\0\0".chain(&b"\0\0Hi"[..]);
+    /// # assert_eq!(recv(&mut conn, &mut rx, &mut io)?, Some(Event::Text("Hi")));
+    /// # assert_eq!(recv(&mut conn, &mut rx, &mut io)?, None);
+    /// # Ok::<(), io::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -171,6 +242,8 @@ impl Connection {
     ///
     /// After pieces of a message were taken with [`next_chunk`](Self::next_chunk) this gives the
     /// rest of it.
+    ///
+    /// For an example see [`Connection`](Self).
     ///
     /// # Errors
     ///
@@ -188,6 +261,18 @@ impl Connection {
 
     /// Looks for the next piece; whether there is one for [`next_chunk`](Self::next_chunk) to lend.
     ///
+    /// ```
+    /// use sotong::{Agreed, Chunk, Config, Connection, ReceiveBuffer};
+    ///
+    /// let mut conn = Connection::server(Config::default(), Agreed::default());
+    /// let mut rx = ReceiveBuffer::with_capacity(512);
+    /// rx.extend(b"\x82\x85\0\0\0\0Hel"); // the beginning of a message of five bytes
+    /// assert!(conn.advance_chunk(&mut rx)?);
+    /// assert_eq!(conn.next_chunk(&mut rx)?, Some(Chunk::Binary { piece: b"Hel", last: false }));
+    /// assert!(!conn.advance_chunk(&mut rx)?); // the rest has not come
+    /// # Ok::<(), sotong::ProtocolError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As of [`advance`](Self::advance).
@@ -204,6 +289,8 @@ impl Connection {
     /// the same, unless there is another one for messages
     /// [in pieces](crate::Limits::in_pieces).
     ///
+    /// For an example see [`Chunk`].
+    ///
     /// # Errors
     ///
     /// As of [`next_event`](Self::next_event).
@@ -219,6 +306,20 @@ impl Connection {
     /// Says that the stream has ended and no more bytes come. Take the events before: those that are
     /// still in the receive buffer are not handed over any more.
     ///
+    /// ```
+    /// use sotong::{Agreed, Config, Connection, Event, ProtocolError, ReceiveBuffer};
+    ///
+    /// let mut rx = ReceiveBuffer::with_capacity(512);
+    /// let mut conn = Connection::server(Config::default(), Agreed::default());
+    /// rx.extend(b"\x88\x80\0\0\0\0");
+    /// assert_eq!(conn.next_event(&mut rx)?, Some(Event::Close(None)));
+    /// assert_eq!(conn.handle_eof(), Ok(())); // the peer had said that it was done
+    ///
+    /// let mut conn = Connection::server(Config::default(), Agreed::default());
+    /// assert_eq!(conn.handle_eof(), Err(ProtocolError::UnexpectedEof));
+    /// # Ok::<(), ProtocolError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ProtocolError::UnexpectedEof`] without a Close frame of the peer; the error with which the
@@ -231,6 +332,31 @@ impl Connection {
     }
 
     /// Sends a text message.
+    ///
+    /// ```
+    /// # use sotong::ReceiveBuffer;
+    /// use sotong::{Agreed, Compress, Config, Connection, Event, Payload, SendBuffer};
+    ///
+    /// let mut conn = Connection::server(Config::default(), Agreed::default());
+    /// let mut tx = SendBuffer::new();
+    /// conn.send_text("안녕", &mut tx)?.queue();
+    /// conn.send_binary(&[1, 2, 3], &mut tx)?.queue();
+    /// conn.send(Payload::text("session=8f3a").compress(Compress::No), &mut tx)?.queue();
+    /// // One message, as it comes into being:
+    /// conn.send_fragment("first one ", false, &mut tx)?.queue();
+    /// conn.send_fragment("and then the other", true, &mut tx)?.queue();
+    ///
+    /// // What the client gets of it:
+    /// # let mut client = Connection::client(Config::default(), Agreed::default(), || None);
+    /// # let mut rx = ReceiveBuffer::with_capacity(512);
+    /// rx.extend(tx.transmit().slices()[0]);
+    /// assert_eq!(client.next_event(&mut rx)?, Some(Event::Text("안녕")));
+    /// assert_eq!(client.next_event(&mut rx)?, Some(Event::Binary(&[1, 2, 3])));
+    /// assert_eq!(client.next_event(&mut rx)?, Some(Event::Text("session=8f3a")));
+    /// let joined = "first one and then the other";
+    /// assert_eq!(client.next_event(&mut rx)?, Some(Event::Text(joined)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -246,6 +372,8 @@ impl Connection {
     }
 
     /// Sends a binary message.
+    ///
+    /// For an example see [`send_text`](Self::send_text).
     ///
     /// # Errors
     ///
@@ -290,6 +418,8 @@ impl Connection {
 
     /// Sends a message, text or binary.
     ///
+    /// For an example see [`send_text`](Self::send_text).
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -307,6 +437,8 @@ impl Connection {
     /// The first part begins the message, the others must be of its type. Pings and pongs may be
     /// sent in between.
     ///
+    /// For an example see [`send_text`](Self::send_text).
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text); [`SendError::MessageUnfinished`] if the type differs.
@@ -321,6 +453,8 @@ impl Connection {
 
     /// Sends a message that was encoded before.
     ///
+    /// For an example see [`Prepared`].
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -333,6 +467,17 @@ impl Connection {
     }
 
     /// Sends a ping with at most 125 bytes, which a pong brings back (section 5.5.2).
+    ///
+    /// ```
+    /// use sotong::{Agreed, Config, Connection, SendBuffer};
+    ///
+    /// let mut conn = Connection::server(Config::default(), Agreed::default());
+    /// let mut tx = SendBuffer::new();
+    /// conn.ping(b"who?", &mut tx)?.queue();
+    /// conn.pong(b"me", &mut tx)?.queue();
+    /// assert_eq!(tx.transmit().slices()[0], b"\x89\x04who?\x8a\x02me");
+    /// # Ok::<(), sotong::SendError>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -352,6 +497,20 @@ impl Connection {
     ///
     /// Only the latest ping is waited for. Give each another payload.
     ///
+    /// ```
+    /// use core::time::Duration;
+    /// use sotong::{Agreed, Config, Connection, Event, ReceiveBuffer, SendBuffer};
+    ///
+    /// let mut conn = Connection::server(Config::default(), Agreed::default());
+    /// let (mut rx, mut tx) = (ReceiveBuffer::with_capacity(512), SendBuffer::new());
+    /// conn.ping_at(Duration::from_millis(100), b"1st", &mut tx)?.queue();
+    /// rx.extend(b"\x8a\x83\0\0\0\x001st"); // its pong
+    /// assert_eq!(conn.next_event(&mut rx)?, Some(Event::Pong(b"1st")));
+    /// conn.poll_timeout(Duration::from_millis(130), &rx, &tx);
+    /// assert_eq!(conn.statistics(&rx, &tx).sent.round_trip, Some(Duration::from_millis(30)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As of [`ping`](Self::ping).
@@ -366,6 +525,8 @@ impl Connection {
 
     /// Sends a pong that nobody asked for (section 5.5.3). Pings are answered without it.
     ///
+    /// For an example see [`ping`](Self::ping).
+    ///
     /// # Errors
     ///
     /// As of [`ping`](Self::ping).
@@ -378,6 +539,22 @@ impl Connection {
     }
 
     /// Starts the closing handshake (section 7.1.2). Events go on until the peer's Close comes.
+    ///
+    /// ```
+    /// use sotong::{Agreed, CloseCode, Config, Connection, State, Transport};
+    /// use sotong::{ReceiveBuffer, SendBuffer};
+    ///
+    /// let mut conn = Connection::server(Config::default(), Agreed::default());
+    /// let (mut rx, mut tx) = (ReceiveBuffer::with_capacity(512), SendBuffer::new());
+    /// conn.close(Some(CloseCode::GOING_AWAY.into()), &mut tx)?.queue();
+    /// assert_eq!(tx.transmit().slices()[0], b"\x88\x02\x03\xe9"); // 1001
+    /// assert_eq!((conn.state(), conn.transport()), (State::Closing, Transport::Keep));
+    ///
+    /// rx.extend(b"\x88\x82\0\0\0\0\x03\xe9"); // the client's answer
+    /// while conn.next_event(&mut rx)?.is_some() {}
+    /// assert_eq!((conn.state(), conn.transport()), (State::Closed, Transport::ShutDown));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -396,17 +573,33 @@ impl Connection {
     ///
     /// Of several pings only the latest is answered (section 5.5.3), and none while the queue
     /// stands at its high-water mark: a peer that pings and never reads grows nothing.
+    ///
+    /// ```
+    /// use sotong::{Agreed, Config, Connection, Event, ReceiveBuffer, SendBuffer};
+    ///
+    /// let mut conn = Connection::server(Config::default(), Agreed::default());
+    /// let (mut rx, mut tx) = (ReceiveBuffer::with_capacity(512), SendBuffer::new());
+    /// rx.extend(b"\x89\x82\0\0\0\0Hi"); // a ping
+    /// assert_eq!(conn.next_event(&mut rx)?, Some(Event::Ping(b"Hi")));
+    /// conn.poll_transmit(&mut tx);
+    /// assert_eq!(tx.transmit().slices()[0], b"\x8a\x02Hi"); // its pong
+    /// # Ok::<(), sotong::ProtocolError>(())
+    /// ```
     pub fn poll_transmit(&mut self, tx: &mut SendBuffer) {
         self.outgoing.poll_transmit(tx);
     }
 
     /// What to do with the stream. Look after [`poll_transmit`](Self::poll_transmit).
+    ///
+    /// For an example see [`close`](Self::close).
     pub fn transport(&self) -> Transport {
         self.outgoing.transport()
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) if nothing happens before, as a time
     /// since an epoch of the caller's. To be asked whenever the caller is about to wait.
+    ///
+    /// For an example see [`TimedOut`].
     pub fn poll_timeout(
         &mut self,
         now: Duration,
@@ -420,6 +613,8 @@ impl Connection {
     /// end.
     ///
     /// Read what there is to read before: bytes that have come count as heard.
+    ///
+    /// For an example see [`TimedOut`].
     ///
     /// # Errors
     ///
@@ -435,6 +630,8 @@ impl Connection {
     }
 
     /// What it has done so far. The buffers are the ones that it was used with.
+    ///
+    /// For an example see [`Statistics`].
     pub fn statistics(&self, rx: &ReceiveBuffer, tx: &SendBuffer) -> Statistics {
         Statistics { received: self.incoming.statistics(rx), sent: self.outgoing.statistics(tx) }
     }
@@ -445,23 +642,49 @@ impl Connection {
     ///
     /// What compression needs is known to the library that does it; the number here is what it is
     /// found to take, within a tenth.
+    ///
+    /// For an example see [`release`](Self::release).
     pub fn memory_used(&self) -> usize {
         self.incoming.memory_used() + self.outgoing.memory_used()
     }
 
     /// Gives memory back that is not needed until more comes, as while a connection is idle; see
     /// [`ReceiveBuffer::release`] and [`SendBuffer::release`] too.
+    ///
+    /// ```
+    /// use sotong::{Agreed, Config, Connection, ReceiveBuffer, SendBuffer};
+    ///
+    /// let mut conn = Connection::server(Config::default(), Agreed::default());
+    /// let (mut rx, mut tx) = (ReceiveBuffer::with_capacity(4096), SendBuffer::new());
+    /// rx.extend(b"\x89\x80\0\0\0\0"); // a ping is answered
+    /// while conn.next_event(&mut rx)?.is_some() {}
+    /// conn.poll_transmit(&mut tx);
+    /// let pong = tx.len();
+    /// tx.transmit().consume(pong);
+    ///
+    /// let used = conn.memory_used();
+    /// conn.release();
+    /// rx.release();
+    /// tx.release();
+    /// assert!(conn.memory_used() < used);
+    /// assert_eq!((rx.held(), tx.held()), (0, 0));
+    /// # Ok::<(), sotong::ProtocolError>(())
+    /// ```
     pub fn release(&mut self) {
         self.incoming.release();
         self.outgoing.release();
     }
 
     /// The limits it was made with.
+    ///
+    /// For an example see [`server`](Self::server).
     pub fn limits(&self) -> &Limits {
         self.outgoing.limits()
     }
 
     /// The timeouts it was made with.
+    ///
+    /// For an example see [`server`](Self::server).
     pub fn timeouts(&self) -> &Timeouts {
         self.outgoing.timeouts()
     }

@@ -105,6 +105,18 @@ impl Dialer {
     }
 
     /// Limits, timeouts and compression.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sotong::Config;
+    /// use sotong::dial::Dialer;
+    ///
+    /// let mut config = Config::default();
+    /// config.limits.message = 64 * 1024;
+    /// config.timeouts.handshake = Some(Duration::from_secs(5));
+    /// let dialer = Dialer::new("ws://example.com/chat")?.config(config);
+    /// # Ok::<(), sotong::dial::InvalidUri>(())
+    /// ```
     pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
         self.config = config.into();
         self
@@ -123,6 +135,8 @@ impl Dialer {
     }
 
     /// Offers a subprotocol; those that come first are wanted most.
+    ///
+    /// For an example see the [module](self).
     pub fn subprotocol(mut self, name: &str) -> Self {
         self.subprotocols.push(name.to_string());
         self
@@ -130,6 +144,8 @@ impl Dialer {
 
     /// A further header field, as credentials. It is told to the origin of the URI alone, wherever a
     /// redirect leads.
+    ///
+    /// For an example see the [module](self).
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.0.push((name.to_string(), value.to_string()));
         self
@@ -137,6 +153,8 @@ impl Dialer {
 
     /// Connects through a proxy. Without one it connects directly: the environment (`HTTP_PROXY` and
     /// its like) is not read.
+    ///
+    /// For an example see the [module](self).
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.proxy = Some(proxy);
         self
@@ -144,6 +162,8 @@ impl Dialer {
 
     /// Follows so many redirects, by default none: then a redirect is a
     /// [`refusal`](DialError::refusal). None leads from `wss` to `ws`.
+    ///
+    /// For an example see the [module](self).
     pub fn redirects(mut self, at_most: usize) -> Self {
         self.redirects = at_most;
         self

@@ -21,6 +21,7 @@ use core::fmt;
 /// let error = conn.next_event(&mut rx).unwrap_err();
 /// assert_eq!(error, ProtocolError::NotMasked);
 /// assert_eq!(error.close_code(), CloseCode::PROTOCOL_ERROR);
+/// assert_eq!(error.section(), "RFC 6455, section 5.1");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -76,6 +77,8 @@ pub enum ProtocolError {
 
 impl ProtocolError {
     /// The section that has the rule, as `RFC 6455, section 5.2`.
+    ///
+    /// For an example see [`ProtocolError`](Self).
     pub const fn section(self) -> &'static str {
         match self {
             Self::NotMasked | Self::Masked => "RFC 6455, section 5.1",
@@ -140,7 +143,9 @@ impl core::error::Error for ProtocolError {}
 /// let mut conn = Connection::server(Config::default(), Agreed::default());
 /// let mut tx = SendBuffer::new();
 /// conn.close(None, &mut tx)?.queue();
-/// assert_eq!(conn.send_text("too late", &mut tx).unwrap_err(), SendError::Closing);
+/// let error = conn.send_text("too late", &mut tx).unwrap_err();
+/// assert_eq!(error, SendError::Closing);
+/// assert_eq!(error.section(), Some("RFC 6455, section 5.5.1"));
 /// # Ok::<(), SendError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -163,6 +168,8 @@ pub enum SendError {
 
 impl SendError {
     /// The section that has the rule, as `RFC 6455, section 5.4`; `None` for a limit of ours.
+    ///
+    /// For an example see [`SendError`](Self).
     pub const fn section(self) -> Option<&'static str> {
         Some(match self {
             Self::Closing => "RFC 6455, section 5.5.1",
@@ -203,7 +210,7 @@ impl core::error::Error for SendError {}
 ///
 /// ```
 /// use core::time::Duration;
-/// use sotong::{Agreed, Config, Connection, ReceiveBuffer, SendBuffer, TimedOut};
+/// use sotong::{Agreed, CloseCode, Config, Connection, ReceiveBuffer, SendBuffer, TimedOut};
 ///
 /// let mut conn = Connection::server(Config::default(), Agreed::default());
 /// let (rx, mut tx) = (ReceiveBuffer::with_capacity(512), SendBuffer::new());
@@ -219,6 +226,7 @@ impl core::error::Error for SendError {}
 ///     tx.transmit().consume(ping);
 /// };
 /// assert_eq!((outcome, now), (TimedOut::Pong, Duration::from_secs(30 + 20)));
+/// assert_eq!(outcome.close_code(), Some(CloseCode::ABNORMAL));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -62,6 +62,8 @@ impl<'h> Extension<'h> {
     }
 
     /// The parameters, in order.
+    ///
+    /// For an example see [`Extension`](Self).
     pub fn parameters(&self) -> impl Iterator<Item = Parameter<'h>> + use<'h> {
         let mut scanner = Scanner { rest: self.parameters };
         core::iter::from_fn(move || scanner.parameter().ok().flatten())

@@ -31,6 +31,13 @@ pub enum Opcode {
 
 impl Opcode {
     /// Whether this is a control frame: short, never fragmented, allowed between fragments.
+    ///
+    /// ```
+    /// use sotong::Opcode;
+    ///
+    /// assert!(Opcode::Ping.is_control());
+    /// assert!(!Opcode::Continuation.is_control());
+    /// ```
     pub const fn is_control(self) -> bool {
         self as u8 & 0x8 != 0
     }
@@ -86,6 +93,20 @@ impl FrameHeader {
 
     /// Reads a header from the front of `bytes`, and says how long it is; `None` if there is more
     /// to come.
+    ///
+    /// ```
+    /// use sotong::{FrameHeader, Mask};
+    ///
+    /// let mut bytes = *b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
+    /// assert_eq!(FrameHeader::decode(&bytes[..4])?, None); // half of the masking key is missing
+    /// let (header, len) = FrameHeader::decode(&bytes)?.expect("it is complete");
+    /// let payload = &mut bytes[len..];
+    /// if let Some(key) = header.masking_key {
+    ///     Mask::new(key).apply(payload);
+    /// }
+    /// assert_eq!(payload, b"Hello");
+    /// # Ok::<(), sotong::ProtocolError>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -143,6 +164,8 @@ impl FrameHeader {
     }
 
     /// The header as bytes, its length in the shortest form.
+    ///
+    /// For an example see [`FrameHeader`](Self).
     #[inline]
     pub const fn encode(&self) -> EncodedHeader {
         // Put together in a register; the first byte on the wire is the lowest, and the length is turned.

@@ -32,7 +32,9 @@ pub use head::Headers;
 /// ```
 /// use sotong::handshake::HandshakeError;
 ///
-/// assert_eq!(HandshakeError::OriginNotAllowed.status(), Some(403));
+/// let error = HandshakeError::OriginNotAllowed;
+/// assert!(error.is_peer_fault());
+/// assert_eq!((error.status(), error.section()), (Some(403), Some("RFC 6455, section 10.2")));
 /// assert_eq!(HandshakeError::BadAccept.status(), None); // that was a server
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,6 +111,8 @@ pub enum HandshakeError {
 
 impl HandshakeError {
     /// The status with which a server answers; `None` where no client can be at fault.
+    ///
+    /// For an example see [`HandshakeError`](Self).
     pub const fn status(self) -> Option<u16> {
         Some(match self {
             Self::OriginNotAllowed => 403,
@@ -145,6 +149,8 @@ impl HandshakeError {
 
     /// The section that has the rule, as `RFC 6455, section 4.4`; `None` for a limit of ours, for what
     /// we wanted to send, and where the stream ended.
+    ///
+    /// For an example see [`HandshakeError`](Self).
     pub const fn section(self) -> Option<&'static str> {
         Some(match self {
             Self::BadSubprotocols
@@ -181,6 +187,8 @@ impl HandshakeError {
     }
 
     /// Whether the peer is at fault, and not what we wanted to send or the stream.
+    ///
+    /// For an example see [`HandshakeError`](Self).
     pub const fn is_peer_fault(self) -> bool {
         !matches!(
             self,

@@ -62,6 +62,8 @@ impl Message {
 
     /// The value that a message tells as JSON; as [`Event::json`].
     ///
+    /// For an example see [`from_json`](Self::from_json).
+    ///
     /// # Errors
     ///
     /// [`Error::Json`].

@@ -25,11 +25,15 @@ pub struct Mask(u32);
 
 impl Mask {
     /// The key as it stands in the frame's header.
+    ///
+    /// For an example see [`Mask`](Self).
     pub const fn new(key: [u8; 4]) -> Self {
         Self(u32::from_ne_bytes(key))
     }
 
     /// Transforms the next octets of the payload in place.
+    ///
+    /// For an example see [`Mask`](Self).
     #[inline]
     pub fn apply(&mut self, payload: &mut [u8]) {
         #[cfg(feature = "std")]

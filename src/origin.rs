@@ -30,6 +30,28 @@ use crate::extension::AsciiSet;
 /// config.origins = Origins::list(["https://chat.example", "https://admin.chat.example:8443"])?;
 /// # Ok::<(), sotong::InvalidOrigin>(())
 /// ```
+///
+/// Of requests for the host `chat.example`:
+///
+/// ```
+/// # use sotong::{Config, Origins, ReceiveBuffer};
+/// # use sotong::handshake::server::{Handshake, Request};
+/// # fn request(origin: &str) -> Request {
+/// #     let head = format!("GET / HTTP/1.1\r\nHost: chat.example\r\n{origin}\r\n");
+/// #     let mut rx = ReceiveBuffer::with_capacity(512);
+/// #     assert_eq!(rx.extend(head.as_bytes()), head.len());
+/// #     Handshake::new(&Config::default()).receive(&mut rx).unwrap().unwrap()
+/// # }
+/// let own_page = request("Origin: https://chat.example\r\n");
+/// let other_page = request("Origin: https://evil.example\r\n");
+/// let no_browser = request("");
+///
+/// assert!(own_page.check_origin(&Origins::same()).is_ok());
+/// assert!(other_page.check_origin(&Origins::same()).is_err());
+/// assert!(other_page.check_origin(&Origins::any()).is_ok());
+/// assert!(no_browser.check_origin(&Origins::same()).is_ok());
+/// assert!(no_browser.check_origin(&Origins::same().required()).is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origins {
     allowed: Allowed,
@@ -46,6 +68,8 @@ enum Allowed {
 impl Origins {
     /// Pages of every site may connect, and `null`: for servers that know nobody by cookies,
     /// address or network.
+    ///
+    /// For an example see [`Origins`](Self).
     pub const fn any() -> Self {
         Self { allowed: Allowed::Any, required: false }
     }
@@ -61,6 +85,8 @@ impl Origins {
     ///
     /// A proxy must hand the Host on as it came. Where it does not, a [`list`](Self::list) is
     /// needed.
+    ///
+    /// For an example see [`Origins`](Self).
     pub const fn same() -> Self {
         Self { allowed: Allowed::Same, required: false }
     }
@@ -71,6 +97,8 @@ impl Origins {
     /// Each is a scheme, a host and a port if it is not the default one of the scheme, and nothing
     /// behind that: `https://chat.example`. Names that are not ASCII are to be written as browsers
     /// send them: `https://xn--9d0b.example`. There are no patterns.
+    ///
+    /// For an example see [`Origins`](Self).
     ///
     /// # Errors
     ///
@@ -83,6 +111,8 @@ impl Origins {
 
     /// The same, but a request without Origin is not allowed either: for servers that are for pages
     /// alone.
+    ///
+    /// For an example see [`Origins`](Self).
     #[must_use]
     pub fn required(self) -> Self {
         Self { required: true, ..self }

@@ -107,6 +107,20 @@ struct Halves<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// A connection whose handshake was done elsewhere, or one that was taken apart.
+    ///
+    /// ```
+    /// use sotong::tokio::{Parts, WebSocket};
+    /// use sotong::{Agreed, Config, Connection, Event};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sotong::Result<()> {
+    /// # let (stream, _peer) = tokio::io::duplex(1024);
+    /// let connection = Connection::server(Config::default(), Agreed::default());
+    /// let leftover = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"; // came behind the head
+    /// let mut ws = WebSocket::from_parts(Parts::new(stream, connection, leftover));
+    /// assert_eq!(ws.recv().await?, Some(Event::Text("Hello")));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn from_parts(parts: Parts<S>) -> Self {
         let (incoming, outgoing) = parts.connection.split();
         let writer = Writer::new(parts.io, outgoing, parts.tx);
@@ -125,6 +139,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Takes the connection apart. Nothing is lost: what was not sent or not received is in the
     /// buffers.
+    ///
+    /// ```
+    /// use sotong::tokio::{Parts, WebSocket};
+    /// use tokio::io::{AsyncRead, AsyncWrite};
+    ///
+    /// trait Stream: AsyncRead + AsyncWrite + Unpin {}
+    /// impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
+    ///
+    /// /// Makes one type of connections over different streams.
+    /// fn boxed<S: Stream + 'static>(ws: WebSocket<S>) -> WebSocket<Box<dyn Stream>> {
+    ///     let Parts { io, connection, rx, tx } = ws.into_parts();
+    ///     WebSocket::from_parts(Parts { io: Box::new(io), connection, rx, tx })
+    /// }
+    /// # use sotong::{Config, Event, Result};
+    /// # use sotong::handshake::client::Request;
+    /// # use sotong::tokio::{accept, connect_over};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let (a, b) = tokio::io::duplex(1024);
+    /// # let ws = tokio::spawn(accept(b, Config::default()));
+    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
+    /// # let ws = ws.await.unwrap()?;
+    /// # let mut ws = boxed(ws);
+    /// # peer.send_text("one").await?;
+    /// # assert_eq!(ws.recv().await?, Some(Event::Text("one")));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn into_parts(self) -> Parts<S> {
         let Halves { reader, writer } = *self.halves;
         let Writer { io, outgoing, tx, .. } = writer;
@@ -134,16 +175,54 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// The stream below.
+    ///
+    /// ```
+    /// use sotong::tokio::WebSocket;
+    /// use tokio::net::TcpStream;
+    ///
+    /// fn log_peer(ws: &WebSocket<TcpStream>) -> std::io::Result<()> {
+    ///     println!("connected to {}", ws.stream().peer_addr()?);
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn stream(&self) -> &S {
         &self.halves.writer.io
     }
 
     /// How far the closing handshake has come.
+    ///
+    /// For an example see [`send_close`](Self::send_close).
     pub fn state(&self) -> State {
         self.halves.writer.outgoing.state()
     }
 
     /// What the opening handshake agreed on.
+    ///
+    /// ```
+    /// # #[cfg(feature = "deflate")] mod example {
+    /// use sotong::{Config, Deflate};
+    ///
+    /// # use sotong::Result;
+    /// # use sotong::handshake::client::Request;
+    /// # use sotong::tokio::{accept, connect_over};
+    /// # #[tokio::main(flavor = "current_thread")] pub async fn run() -> Result<()> {
+    /// # let (a, b) = tokio::io::duplex(1024);
+    /// # let server = tokio::spawn(accept(b, {
+    /// #     let mut config = Config::default();
+    /// #     config.deflate = Some(Deflate::default());
+    /// #     config
+    /// # }));
+    /// # let request = Request::default();
+    /// let mut config = Config::default();
+    /// config.deflate = Some(Deflate::default());
+    /// let (ws, _response) = connect_over(a, &request, config).await?;
+    /// assert!(ws.agreed().deflate.is_some()); // the server wants to compress as well
+    /// # server.await.unwrap()?;
+    /// # Ok(())
+    /// # }
+    /// # }
+    /// # #[cfg(feature = "deflate")] example::run().unwrap();
+    /// ```
     pub fn agreed(&self) -> Agreed {
         self.halves.writer.outgoing.agreed()
     }
@@ -152,6 +231,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// Before it waits it writes what is queued. Pings are answered, and handed over as well; so is
     /// the peer's Close, and after that `None` comes when the stream has ended.
+    ///
+    /// ```
+    /// use sotong::{CloseCode, Event};
+    ///
+    /// # use sotong::{Config, Result};
+    /// # use sotong::handshake::client::Request;
+    /// # use sotong::tokio::{accept, connect_over};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let (a, b) = tokio::io::duplex(1024);
+    /// # let ws = tokio::spawn(accept(b, Config::default()));
+    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
+    /// # let mut ws = ws.await.unwrap()?;
+    /// # peer.send_text("소통").await?;
+    /// # peer.send_binary(&[1, 2]).await?;
+    /// # let close = tokio::spawn(async move { peer.close(Some(CloseCode::NORMAL.into())).await });
+    /// while let Some(event) = ws.recv().await? {
+    ///     match event {
+    ///         Event::Text(text) => assert_eq!(text, "소통"),
+    ///         Event::Binary(bytes) => assert_eq!(bytes, [1, 2]),
+    ///         Event::Ping(_) | Event::Pong(_) => {} // a ping is answered already
+    ///         Event::Close(frame) => assert_eq!(frame.unwrap().code, CloseCode::NORMAL),
+    ///     }
+    /// }
+    /// # close.await.unwrap()
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -168,6 +273,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// As [`recv`](Self::recv), and lends what it takes to answer while the event is still
     /// borrowed: an echo without a copy.
+    ///
+    /// ```
+    /// use sotong::Event;
+    ///
+    /// # use sotong::{Config, Result};
+    /// # use sotong::handshake::client::Request;
+    /// # use sotong::tokio::{accept, connect_over};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let (a, b) = tokio::io::duplex(1024);
+    /// # let ws = tokio::spawn(accept(b, Config::default()));
+    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
+    /// # let mut ws = ws.await.unwrap()?;
+    /// # let other = tokio::spawn(async move {
+    /// #     peer.send_binary(&[1, 2, 3]).await?;
+    /// #     assert_eq!(peer.recv().await?, Some(Event::Text("it is here")));
+    /// #     assert_eq!(peer.recv().await?, Some(Event::Binary(&[1, 2, 3])));
+    /// #     peer.close(None).await
+    /// # });
+    /// # async fn store(_: &[u8]) {}
+    /// while let Some((event, mut reply)) = ws.recv_reply().await? {
+    ///     if let Event::Binary(bytes) = event {
+    ///         reply.send("it is here").await?; // at once, for what follows takes its time
+    ///         store(bytes).await;
+    ///         reply.feed(bytes).await?; // leaves before `recv_reply` waits
+    ///     }
+    /// }
+    /// # other.await.unwrap()
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -186,6 +320,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// The next piece of a message that is here, or a control frame; `None` once the connection is
     /// closed cleanly. Messages of any size pass through one buffer.
     ///
+    /// ```
+    /// use sotong::Chunk;
+    /// use tokio::io::AsyncWriteExt;
+    ///
+    /// # use sotong::{Config, Result};
+    /// # use sotong::handshake::client::Request;
+    /// # use sotong::tokio::{accept, connect_over};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let (a, b) = tokio::io::duplex(1024);
+    /// # let ws = tokio::spawn(accept(b, Config::default()));
+    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
+    /// # let mut ws = ws.await.unwrap()?;
+    /// # let sending = tokio::spawn(async move { peer.send_binary(&[7; 100_000]).await });
+    /// # let mut file = Vec::new();
+    /// while let Some(chunk) = ws.recv_chunk().await? {
+    ///     if let Chunk::Binary { piece, last } = chunk {
+    ///         file.write_all(piece).await?;
+    ///         if last {
+    ///             break;
+    ///         }
+    ///     }
+    /// }
+    /// # assert_eq!(file, [7; 100_000]);
+    /// # sending.await.unwrap()
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As of [`recv`](Self::recv).
@@ -199,6 +360,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// Sends a text message, and waits until the stream has taken it.
+    ///
+    /// ```
+    /// use sotong::{Compress, Payload, Prepared};
+    ///
+    /// # use sotong::{Config, Event, Result};
+    /// # use sotong::handshake::client::Request;
+    /// # use sotong::tokio::{accept, connect_over};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let (a, b) = tokio::io::duplex(1 << 16);
+    /// # let peer = tokio::spawn(accept(b, Config::default()));
+    /// # let (mut ws, _) = connect_over(a, &Request::default(), Config::default()).await?;
+    /// # let mut peer = peer.await.unwrap()?;
+    /// ws.send_text("소통").await?;
+    /// ws.send_binary(&[1, 2, 3]).await?;
+    /// let secret = Payload::text("session=8f3a").compress(Compress::No);
+    /// ws.send_message(secret).await?;
+    /// let news = Prepared::new("to all who are here"); // encoded once, for many connections
+    /// ws.send_prepared(&news).await?;
+    /// let mut picture = vec![7; 10_000]; // will be masked where it lies
+    /// ws.send_binary_in_place(&mut picture).await?;
+    /// # assert_eq!(peer.recv().await?, Some(Event::Text("소통")));
+    /// # assert_eq!(peer.recv().await?, Some(Event::Binary(&[1, 2, 3])));
+    /// # assert_eq!(peer.recv().await?, Some(Event::Text("session=8f3a")));
+    /// # assert_eq!(peer.recv().await?, Some(Event::Text("to all who are here")));
+    /// # assert_eq!(peer.recv().await?, Some(Event::Binary(&[7; 10_000])));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -214,6 +403,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Sends a binary message, and waits until the stream has taken it.
     ///
+    /// For an example see [`send_text`](Self::send_text).
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -228,6 +419,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Sends a binary message without a copy of it, and waits until the stream has taken it. A client
     /// masks it where it lies: what is there afterwards is of no use.
     ///
+    /// For an example see [`send_text`](Self::send_text).
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -241,6 +434,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Sends a message, text or binary, and waits until the stream has taken it. Here is where to say
     /// whether it may be compressed: [`Payload::compress`].
+    ///
+    /// For an example see [`send_text`](Self::send_text).
     ///
     /// # Errors
     ///
@@ -259,6 +454,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Sends a message that was encoded before, and waits until the stream has taken it.
     ///
+    /// For an example see [`send_text`](Self::send_text).
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -274,6 +471,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// whatever else is queued. Waits only while the queue is full. What is larger than the queue is
     /// written at once, and waited for until the queue has room for what is left.
     ///
+    /// ```
+    /// use sotong::{Payload, Prepared};
+    ///
+    /// # use sotong::{Config, Event, Result};
+    /// # use sotong::handshake::client::Request;
+    /// # use sotong::tokio::{accept, connect_over};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let (a, b) = tokio::io::duplex(1024);
+    /// # let ws = tokio::spawn(accept(b, Config::default()));
+    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
+    /// # let mut ws = ws.await.unwrap()?;
+    /// ws.feed_text("one").await?;
+    /// ws.feed_binary(&[2]).await?;
+    /// ws.feed_message(Payload::text("three")).await?; // or `&str`, or `&[u8]`
+    /// let news = Prepared::new("four");
+    /// ws.feed_prepared(&news).await?;
+    /// assert_eq!(ws.statistics().sent.queued, 21); // the headers of frames take two bytes each
+    /// ws.flush().await?; // in one write
+    /// assert_eq!(ws.statistics().sent.queued, 0);
+    /// # assert_eq!(peer.recv().await?, Some(Event::Text("one")));
+    /// # assert_eq!(peer.recv().await?, Some(Event::Binary(&[2])));
+    /// # assert_eq!(peer.recv().await?, Some(Event::Text("three")));
+    /// # assert_eq!(peer.recv().await?, Some(Event::Text("four")));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -287,6 +511,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Queues a binary message, as [`feed_text`](Self::feed_text).
     ///
+    /// For an example see [`feed_text`](Self::feed_text).
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -299,6 +525,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// Queues a message, text or binary, as [`feed_text`](Self::feed_text).
+    ///
+    /// For an example see [`feed_text`](Self::feed_text).
     ///
     /// # Errors
     ///
@@ -317,6 +545,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Queues a message that was encoded before, as [`feed_text`](Self::feed_text).
     ///
+    /// For an example see [`feed_text`](Self::feed_text).
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -330,6 +560,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Sends a part of a message, text or binary; `fin` says that it is the last. All parts are of
     /// one type, and no other message may come between them.
+    ///
+    /// ```
+    /// # use sotong::{Config, Event, Result};
+    /// # use sotong::handshake::client::Request;
+    /// # use sotong::tokio::{accept, connect_over};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let (a, b) = tokio::io::duplex(1024);
+    /// # let ws = tokio::spawn(accept(b, Config::default()));
+    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
+    /// # let mut ws = ws.await.unwrap()?;
+    /// ws.send_fragment("what is known now, ", false).await?;
+    /// ws.send_fragment("and what was not yet known", true).await?;
+    /// # let whole = "what is known now, and what was not yet known";
+    /// # assert_eq!(peer.recv().await?, Some(Event::Text(whole)));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -350,6 +597,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Sends a ping with at most 125 bytes; its pong comes as an event, and tells the
     /// [round-trip time](crate::Sent::round_trip) if each ping has another payload.
     ///
+    /// ```
+    /// use sotong::Event;
+    ///
+    /// # use sotong::{Config, Result};
+    /// # use sotong::handshake::client::Request;
+    /// # use sotong::tokio::{accept, connect_over};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let (a, b) = tokio::io::duplex(1024);
+    /// # let ws = tokio::spawn(accept(b, Config::default()));
+    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
+    /// # let mut ws = ws.await.unwrap()?;
+    /// # let other = tokio::spawn(async move {
+    /// #     while peer.recv().await?.is_some() {}
+    /// #     Ok::<_, sotong::Error>(())
+    /// # });
+    /// ws.ping(b"first").await?;
+    /// while let Some(event) = ws.recv().await? {
+    ///     if event == Event::Pong(b"first") {
+    ///         break;
+    ///     }
+    /// }
+    /// let round_trip = ws.statistics().sent.round_trip;
+    /// assert!(round_trip.is_some_and(|time| !time.is_zero()));
+    /// # ws.close(None).await?;
+    /// # other.await.unwrap()
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -362,6 +637,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// Sends a Close frame. What is still under way can be received, until `None` comes.
+    ///
+    /// ```
+    /// use sotong::{CloseCode, CloseFrame, State};
+    ///
+    /// # use sotong::{Config, Result};
+    /// # use sotong::handshake::client::Request;
+    /// # use sotong::tokio::{accept, connect_over};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let (a, b) = tokio::io::duplex(1024);
+    /// # let ws = tokio::spawn(accept(b, Config::default()));
+    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
+    /// # let mut ws = ws.await.unwrap()?;
+    /// # let other = tokio::spawn(async move {
+    /// #     peer.send_text("and another thing").await?;
+    /// #     while peer.recv().await?.is_some() {}
+    /// #     Ok::<_, sotong::Error>(())
+    /// # });
+    /// let frame = CloseFrame { code: CloseCode::GOING_AWAY, reason: "see you tomorrow" };
+    /// ws.send_close(Some(frame)).await?;
+    /// assert_eq!(ws.state(), State::Closing);
+    /// while let Some(event) = ws.recv().await? {
+    ///     println!("{event:?}"); // messages, and the peer's Close
+    /// }
+    /// assert_eq!(ws.state(), State::Closed);
+    /// # assert_eq!(ws.statistics().received.messages, 1);
+    /// # other.await.unwrap()
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -379,6 +682,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Writes all that is queued.
     ///
+    /// For an example see [`feed_text`](Self::feed_text).
+    ///
     /// # Errors
     ///
     /// The stream failed, or the peer does not read.
@@ -395,6 +700,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// To receive those messages, use [`send_close`](Self::send_close) and go on with
     /// [`recv`](Self::recv). A connection that is closing already is waited for.
+    ///
+    /// ```
+    /// use sotong::{CloseCode, CloseFrame};
+    ///
+    /// # use sotong::{Config, Event, Result};
+    /// # use sotong::handshake::client::Request;
+    /// # use sotong::tokio::{accept, connect_over};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let (a, b) = tokio::io::duplex(1024);
+    /// # let ws = tokio::spawn(accept(b, Config::default()));
+    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
+    /// # let mut ws = ws.await.unwrap()?;
+    /// let frame = CloseFrame { code: CloseCode::POLICY, reason: "one connection each" };
+    /// # let other = tokio::spawn(async move {
+    /// #     assert_eq!(peer.recv().await?, Some(Event::Close(Some(frame))));
+    /// #     peer.recv().await.map(drop)
+    /// # });
+    /// ws.close(Some(frame)).await?; // or `CloseCode::NORMAL.into()`, without a reason
+    /// # other.await.unwrap()
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -448,6 +774,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Responder<'_, S> {
     /// Queues a message, for the next [`flush`](WebSocket::flush) or [`recv`](WebSocket::recv) to
     /// write.
     ///
+    /// For an example see [`WebSocket::recv_reply`].
+    ///
     /// # Errors
     ///
     /// As of [`WebSocket::feed_text`].
@@ -464,6 +792,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Responder<'_, S> {
     }
 
     /// Sends a message.
+    ///
+    /// For an example see [`WebSocket::recv_reply`].
     ///
     /// # Errors
     ///

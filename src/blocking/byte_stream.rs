@@ -12,6 +12,22 @@ use crate::error::SendError;
 
 impl<S: Stream> WebSocket<S> {
     /// The connection as a stream of bytes; see [`ByteStream`].
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// # use sotong::{Config, test_kit::{Manner, blocking_pair}};
+    /// # let (near, far) = blocking_pair(&Config::default(), Manner::sound());
+    ///
+    /// let (mut near, mut far) = (near.into_byte_stream(), far.into_byte_stream());
+    /// near.write_all(b"SSH-")?;
+    /// near.write_all(b"2.0-example\r\n")?; // another message
+    /// let mut line = [0; 17];
+    /// far.read_exact(&mut line)?;
+    /// assert_eq!(&line, b"SSH-2.0-example\r\n");
+    /// assert_eq!(near.inner().statistics().sent.messages, 2);
+    /// near.into_inner().send_text("and on with messages")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn into_byte_stream(self) -> ByteStream<Self> {
         ByteStream::new(self)
     }
@@ -19,6 +35,8 @@ impl<S: Stream> WebSocket<S> {
 
 impl<S: TryClone> Receiver<S> {
     /// As [`WebSocket::into_byte_stream`], to read from.
+    ///
+    /// For an example see [`ByteStream`].
     pub fn into_byte_stream(self) -> ByteStream<Self> {
         ByteStream::new(self)
     }
@@ -26,6 +44,8 @@ impl<S: TryClone> Receiver<S> {
 
 impl<S: TryClone> Sender<S> {
     /// As [`WebSocket::into_byte_stream`], to write to.
+    ///
+    /// For an example see [`ByteStream`].
     pub fn into_byte_stream(self) -> ByteStream<Self> {
         ByteStream::new(self)
     }
@@ -90,12 +110,16 @@ impl<W> ByteStream<W> {
 
     /// The connection, or the half, that this was made of. What is left of a message of which a
     /// part was read comes as that message.
+    ///
+    /// For an example see [`WebSocket::into_byte_stream`].
     pub fn into_inner(self) -> W {
         self.ws
     }
 
     /// The connection, or the half, that this was made of.
-    pub fn get_ref(&self) -> &W {
+    ///
+    /// For an example see [`WebSocket::into_byte_stream`].
+    pub fn inner(&self) -> &W {
         &self.ws
     }
 }
@@ -104,6 +128,8 @@ impl<W> ByteStream<W> {
 impl<W: Sends> ByteStream<W> {
     /// Says that nothing more is written: sends a Close frame with code 1000. Does nothing if the
     /// connection is closing already.
+    ///
+    /// For an example see [`ByteStream`](Self).
     ///
     /// # Errors
     ///

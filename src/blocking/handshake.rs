@@ -77,13 +77,16 @@ pub(super) fn open<S: Stream>(
 /// A request that waits for its answer.
 ///
 /// ```
-/// # #[cfg(unix)] fn main() -> sotong::Result<()> {
-/// # use sotong::{Config, Result};
+/// # fn main() -> sotong::Result<()> {
+/// # use std::net::{TcpListener, TcpStream};
+/// # use sotong::Config;
 /// # use sotong::handshake::client::Request;
 /// # use sotong::blocking::{Upgrade, connect_over};
 /// use sotong::handshake::server::Response;
 ///
-/// # let (io, stream) = std::os::unix::net::UnixStream::pair()?;
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let io = TcpStream::connect(listener.local_addr()?)?;
+/// # let stream = listener.accept()?.0;
 /// # let client = std::thread::spawn(move || {
 /// let request = Request { target: "/chat?room=1", subprotocols: &["chat"], ..Request::default() };
 /// let (mut ws, response) = connect_over(io, &request, Config::default())?;
@@ -94,6 +97,7 @@ pub(super) fn open<S: Stream>(
 /// // And the other end:
 /// let upgrade = Upgrade::receive(stream, Config::default())?;
 /// let request = upgrade.request();
+/// println!("{} asks for {}", upgrade.stream().peer_addr()?, request.path());
 /// let speaks_chat = request.subprotocols().any(|name| name == "chat");
 /// if request.path() != "/chat" || !speaks_chat {
 ///     return upgrade.reject(404, &[], b"nothing here\n");
@@ -103,7 +107,6 @@ pub(super) fn open<S: Stream>(
 /// # while ws.recv()?.is_some() {}
 /// # client.join().unwrap()
 /// # }
-/// # #[cfg(not(unix))] fn main() {}
 /// ```
 #[derive(Debug)]
 pub struct Upgrade<S> {
@@ -117,6 +120,8 @@ impl<S: Stream> Upgrade<S> {
     ///
     /// The request may be for something else than a WebSocket: [`Request::upgrade`] tells, and
     /// [`reject`](Self::reject) can answer with a page.
+    ///
+    /// For an example see [`Upgrade`](Self).
     ///
     /// # Errors
     ///
@@ -139,16 +144,22 @@ impl<S: Stream> Upgrade<S> {
     }
 
     /// What was asked for.
+    ///
+    /// For an example see [`Upgrade`](Self).
     pub fn request(&self) -> &Request {
         &self.request
     }
 
     /// The stream below.
+    ///
+    /// For an example see [`Upgrade`](Self).
     pub fn stream(&self) -> &S {
         &self.opening.io
     }
 
     /// Opens the connection.
+    ///
+    /// For an example see [`Upgrade`](Self).
     ///
     /// # Errors
     ///
@@ -175,6 +186,8 @@ impl<S: Stream> Upgrade<S> {
     }
 
     /// Answers with something else: a refusal, a redirect, a page. Then the stream is closed.
+    ///
+    /// For an example see [`Upgrade`](Self).
     ///
     /// # Errors
     ///

@@ -15,14 +15,24 @@ impl<S: Stream> WebSocket<S> {
     /// Text and binary messages are taken alike. Control frames are passed over, pings are
     /// answered; [`recv`](Self::recv) with [`Event::json`](crate::Event::json) tells of them too.
     ///
-    /// ```no_run
-    /// # fn example(mut ws: sotong::blocking::WebSocket<std::net::TcpStream>) -> sotong::Result<()> {
-    /// ws.send_json(&("move", [3, 4]))?;
+    /// ```
+    /// # use sotong::{Config, test_kit::{Manner, blocking_pair}};
+    /// # let (mut peer, mut ws) = blocking_pair(&Config::default(), Manner::sound());
+    /// ws.feed_json(&("join", [0, 0]))?;
+    /// ws.send_json(&("move", [3, 4]))?; // both leave
+    /// # for _ in 0..2 {
+    /// #     let heard: (String, [i32; 2]) = peer.recv_json()?.unwrap();
+    /// #     peer.feed_json(&heard)?;
+    /// # }
+    /// # peer.send_close(None)?;
+    /// # drop(peer);
+    /// # let mut heard = vec![];
     /// while let Some((action, to)) = ws.recv_json::<(String, [i32; 2])>()? {
     ///     println!("{action} to {to:?}");
+    /// #   heard.push((action, to));
     /// }
-    /// # Ok(())
-    /// # }
+    /// # assert_eq!(heard, [("join".into(), [0, 0]), ("move".into(), [3, 4])]);
+    /// # Ok::<(), sotong::Error>(())
     /// ```
     ///
     /// # Errors
@@ -35,6 +45,8 @@ impl<S: Stream> WebSocket<S> {
 
     /// Sends a value as JSON in a text message, and waits until the stream has taken it.
     ///
+    /// For an example see [`recv_json`](Self::recv_json).
+    ///
     /// # Errors
     ///
     /// [`Error::Json`](crate::Error::Json) if it cannot be told as JSON, and nothing was queued.
@@ -44,6 +56,8 @@ impl<S: Stream> WebSocket<S> {
     }
 
     /// Queues a value as JSON in a text message, as [`feed_text`](Self::feed_text).
+    ///
+    /// For an example see [`recv_json`](Self::recv_json).
     ///
     /// # Errors
     ///
@@ -56,6 +70,8 @@ impl<S: Stream> WebSocket<S> {
 impl<S: TryClone> Receiver<S> {
     /// As [`WebSocket::recv_json`].
     ///
+    /// For an example see there.
+    ///
     /// # Errors
     ///
     /// As there.
@@ -67,6 +83,8 @@ impl<S: TryClone> Receiver<S> {
 impl<S: TryClone> Sender<S> {
     /// As [`WebSocket::send_json`].
     ///
+    /// For an example see [`WebSocket::recv_json`].
+    ///
     /// # Errors
     ///
     /// As there.
@@ -75,6 +93,8 @@ impl<S: TryClone> Sender<S> {
     }
 
     /// As [`WebSocket::feed_json`].
+    ///
+    /// For an example see [`WebSocket::recv_json`].
     ///
     /// # Errors
     ///

@@ -34,6 +34,18 @@ macro_rules! on_stream {
 
 impl MaybeTls {
     /// The socket.
+    ///
+    /// ```
+    /// # use sotong::{Config, blocking::accept};
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let uri = &format!("ws://{}/", listener.local_addr()?);
+    /// # let server = std::thread::spawn(move || accept(listener.accept()?.0, Config::default()));
+    /// let (ws, _response) = sotong::blocking::connect(uri)?; // as "wss://example.com/chat"
+    /// let address = ws.stream().tcp().peer_addr()?; // the one that answered first
+    /// # assert!(address.ip().is_loopback());
+    /// # server.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(tcp) => tcp,

@@ -16,14 +16,21 @@ impl<S: Stream> WebSocket<S> {
     /// already it is the rest. [`Limits`](crate::Limits) hold, unless there is another one for
     /// messages [in pieces](crate::Limits::in_pieces).
     ///
-    /// ```no_run
-    /// # fn example(mut ws: sotong::blocking::WebSocket<std::net::TcpStream>) -> sotong::Result<()> {
+    /// ```
+    /// # use sotong::{Config, test_kit::{Manner, blocking_pair}};
+    /// # let (mut peer, mut ws) = blocking_pair(&Config::default(), Manner::sound());
+    /// # peer.send_text("a picture")?;
+    /// # peer.send_binary(&[7; 10_000])?;
+    /// # peer.send_close(None)?;
+    /// # drop(peer);
+    /// let mut file = Vec::new(); // or a `File`
     /// while let Some(mut upload) = ws.recv_reader()? {
-    ///     let mut file = std::fs::File::create("upload")?;
-    ///     std::io::copy(&mut upload, &mut file)?;
+    ///     if !upload.is_text() { // text is skipped
+    ///         std::io::copy(&mut upload, &mut file)?;
+    ///     }
     /// }
-    /// # Ok(())
-    /// # }
+    /// # assert_eq!(file, [7; 10_000]);
+    /// # Ok::<(), sotong::Error>(())
     /// ```
     ///
     /// # Errors
@@ -36,6 +43,8 @@ impl<S: Stream> WebSocket<S> {
 
 impl<S: TryClone> Receiver<S> {
     /// As [`WebSocket::recv_reader`].
+    ///
+    /// For an example see there.
     ///
     /// # Errors
     ///
@@ -66,6 +75,8 @@ pub struct MessageReader<'r, W> {
 
 impl<W> MessageReader<'_, W> {
     /// Whether it is a text message; otherwise it is a binary one.
+    ///
+    /// For an example see [`WebSocket::recv_reader`].
     pub fn is_text(&self) -> bool {
         self.is_text
     }

@@ -30,6 +30,19 @@ impl<S: Stream> WebSocket<S> {
     }
 
     /// Begins a binary message that is written bit by bit, of any size. See [`MessageWriter`].
+    ///
+    /// ```
+    /// use sotong::Compress;
+    /// # use sotong::{Config, Event, test_kit::{Manner, blocking_pair}};
+    /// # let (mut ws, mut peer) = blocking_pair(&Config::default(), Manner::sound());
+    /// # let mut picture = &[7; 10_000][..]; // as a `File`
+    ///
+    /// let mut message = ws.binary_writer().compress(Compress::No); // pictures are, as a rule
+    /// std::io::copy(&mut picture, &mut message)?;
+    /// message.finish()?;
+    /// # assert_eq!(peer.recv()?, Some(Event::Binary(&[7; 10_000])));
+    /// # Ok::<(), sotong::Error>(())
+    /// ```
     pub fn binary_writer(&mut self) -> MessageWriter<'_, Self> {
         MessageWriter { ws: self, fragments: Fragments::new(Opcode::Binary) }
     }
@@ -37,11 +50,15 @@ impl<S: Stream> WebSocket<S> {
 
 impl<S: TryClone> Sender<S> {
     /// As [`WebSocket::text_writer`].
+    ///
+    /// For an example see there.
     pub fn text_writer(&mut self) -> MessageWriter<'_, Self> {
         MessageWriter { ws: self, fragments: Fragments::new(Opcode::Text) }
     }
 
     /// As [`WebSocket::binary_writer`].
+    ///
+    /// For an example see there.
     pub fn binary_writer(&mut self) -> MessageWriter<'_, Self> {
         MessageWriter { ws: self, fragments: Fragments::new(Opcode::Binary) }
     }
@@ -76,6 +93,8 @@ pub struct MessageWriter<'w, W> {
 impl<W> MessageWriter<'_, W> {
     /// Says whether to compress the message, where compression was agreed on. To be called before
     /// anything is written; unless it is, the first fragment decides by its size.
+    ///
+    /// For an example see [`WebSocket::binary_writer`].
     #[must_use]
     pub fn compress(mut self, compress: Compress) -> Self {
         self.fragments.compress(compress);
@@ -86,6 +105,8 @@ impl<W> MessageWriter<'_, W> {
 #[expect(private_bounds, reason = "the two types that may stand there are told")]
 impl<W: Sends> MessageWriter<'_, W> {
     /// Sends the end of the message, and waits until the stream has taken it.
+    ///
+    /// For an example see [`WebSocket::text_writer`].
     ///
     /// # Errors
     ///

@@ -36,6 +36,35 @@ impl<S: TryClone> WebSocket<S> {
     /// The receiver goes on answering pings and driving the closing handshake, so it must go on
     /// receiving.
     ///
+    /// ```
+    /// use sotong::{CloseCode, Event, State};
+    /// # use sotong::{Config, test_kit::{Manner, blocking_pair}};
+    /// # let (mut peer, ws) = blocking_pair(&Config::default(), Manner::sound());
+    /// # let other = std::thread::spawn(move || {
+    /// #     peer.send_text("one")?;
+    /// #     assert_eq!(peer.recv()?, Some(Event::Text("two")));
+    /// #     while peer.recv()?.is_some() {}
+    /// #     Ok::<_, sotong::Error>(())
+    /// # });
+    ///
+    /// let (mut receiver, mut sender) = ws.split()?;
+    /// let reading = std::thread::spawn(move || {
+    ///     let mut heard = Vec::new();
+    ///     while let Some(event) = receiver.recv()? { // pings, too, are answered here
+    ///         if let Event::Text(text) = event {
+    ///             heard.push(text.to_owned());
+    ///         }
+    ///     }
+    ///     Ok::<_, sotong::Error>(heard)
+    /// });
+    /// sender.send_text("two")?;
+    /// sender.send_close(Some(CloseCode::NORMAL.into()))?; // the receiver sees it through
+    /// assert_eq!(reading.join().unwrap()?, ["one"]);
+    /// assert_eq!(sender.state(), State::Closed);
+    /// # other.join().unwrap()?;
+    /// # Ok::<(), sotong::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// The stream has no second handle.
@@ -62,7 +91,7 @@ impl<S: TryClone> WebSocket<S> {
 
 /// The half that receives; see [`WebSocket::split`].
 ///
-/// For an example see [the guide](crate#sharing-a-connection-between-tasks).
+/// For an example see there.
 #[derive(Debug)]
 pub struct Receiver<S> {
     pub(super) reader: Reader,
@@ -72,7 +101,7 @@ pub struct Receiver<S> {
 /// The half that sends; see [`WebSocket::split`].
 ///
 /// To send from several threads give each a channel to the one that owns this, or put it into a
-/// lock. For an example see [the guide](crate#sharing-a-connection-between-tasks).
+/// lock. For an example see [`WebSocket::split`].
 #[derive(Debug)]
 pub struct Sender<S> {
     pub(super) shared: Arc<Shared<S>>,
@@ -273,6 +302,8 @@ impl<S: TryClone> Link for End<S> {
 impl<S: TryClone> Receiver<S> {
     /// As [`WebSocket::recv`].
     ///
+    /// For an example see [`WebSocket::split`].
+    ///
     /// # Errors
     ///
     /// As there.
@@ -281,6 +312,8 @@ impl<S: TryClone> Receiver<S> {
     }
 
     /// As [`WebSocket::recv_chunk`].
+    ///
+    /// For an example see there.
     ///
     /// # Errors
     ///
@@ -292,11 +325,15 @@ impl<S: TryClone> Receiver<S> {
 
 impl<S: TryClone> Sender<S> {
     /// How far the closing handshake has come.
+    ///
+    /// For an example see [`WebSocket::split`].
     pub fn state(&self) -> State {
         lock(&self.shared.queue).outgoing.state()
     }
 
     /// As [`WebSocket::send_text`].
+    ///
+    /// For an example see [`WebSocket::split`].
     ///
     /// # Errors
     ///
@@ -307,6 +344,8 @@ impl<S: TryClone> Sender<S> {
 
     /// As [`WebSocket::send_binary`].
     ///
+    /// For an example see [sending](WebSocket#sending).
+    ///
     /// # Errors
     ///
     /// As there.
@@ -315,6 +354,8 @@ impl<S: TryClone> Sender<S> {
     }
 
     /// As [`WebSocket::send_message`].
+    ///
+    /// For an example see [sending](WebSocket#sending).
     ///
     /// # Errors
     ///
@@ -326,6 +367,8 @@ impl<S: TryClone> Sender<S> {
 
     /// As [`WebSocket::send_prepared`].
     ///
+    /// For an example see [sending](WebSocket#sending).
+    ///
     /// # Errors
     ///
     /// As there.
@@ -334,6 +377,8 @@ impl<S: TryClone> Sender<S> {
     }
 
     /// As [`WebSocket::send_fragment`].
+    ///
+    /// For an example see [sending](WebSocket#sending).
     ///
     /// # Errors
     ///
@@ -346,6 +391,8 @@ impl<S: TryClone> Sender<S> {
     /// Queues a text message; [`flush`](Self::flush) writes it, or what is sent next, or a queue that is
     /// full. A receiver that waits is not told of it.
     ///
+    /// For an example see [sending](WebSocket#sending).
+    ///
     /// # Errors
     ///
     /// As of [`WebSocket::feed_text`].
@@ -355,6 +402,8 @@ impl<S: TryClone> Sender<S> {
 
     /// As [`WebSocket::feed_binary`], and as [`feed_text`](Self::feed_text).
     ///
+    /// For an example see [sending](WebSocket#sending).
+    ///
     /// # Errors
     ///
     /// As there.
@@ -363,6 +412,8 @@ impl<S: TryClone> Sender<S> {
     }
 
     /// As [`WebSocket::feed_message`], and as [`feed_text`](Self::feed_text).
+    ///
+    /// For an example see [sending](WebSocket#sending).
     ///
     /// # Errors
     ///
@@ -374,6 +425,8 @@ impl<S: TryClone> Sender<S> {
 
     /// As [`WebSocket::feed_prepared`], and as [`feed_text`](Self::feed_text).
     ///
+    /// For an example see [sending](WebSocket#sending).
+    ///
     /// # Errors
     ///
     /// As there.
@@ -382,6 +435,8 @@ impl<S: TryClone> Sender<S> {
     }
 
     /// As [`WebSocket::ping`].
+    ///
+    /// For an example see there.
     ///
     /// # Errors
     ///
@@ -394,6 +449,8 @@ impl<S: TryClone> Sender<S> {
     /// As [`WebSocket::send_close`]. The receiver then waits for the peer's Close, within its
     /// deadline.
     ///
+    /// For an example see [`WebSocket::split`].
+    ///
     /// # Errors
     ///
     /// As there.
@@ -402,6 +459,8 @@ impl<S: TryClone> Sender<S> {
     }
 
     /// As [`WebSocket::flush`].
+    ///
+    /// For an example see [sending](WebSocket#sending).
     ///
     /// # Errors
     ///

@@ -38,6 +38,8 @@ pub trait Stream: Read + Write {
     /// write gives up after `tick` with `WouldBlock` or `TimedOut`, so that deadlines can be
     /// looked at; flushing and shutting down may. `false` if it does not.
     ///
+    /// For an example see [`TryClone`].
+    ///
     /// # Errors
     ///
     /// The stream failed.
@@ -48,6 +50,8 @@ pub trait Stream: Read + Write {
 
     /// Whether the stream writes several slices at once. To one that does not, a frame is written from
     /// one place, so that over TLS it makes one record.
+    ///
+    /// For an example see [`TryClone`].
     fn takes_slices(&self) -> bool {
         false
     }
@@ -55,6 +59,8 @@ pub trait Stream: Read + Write {
     /// Shuts the writing direction down, which only a server asks for: the peer sees the end of the
     /// stream, and may go on sending. `false` if the stream cannot; then it is dropped without
     /// waiting for what the peer still sends.
+    ///
+    /// For an example see [`TryClone`].
     ///
     /// # Errors
     ///
@@ -66,10 +72,56 @@ pub trait Stream: Read + Write {
 
 /// A stream that two threads can use at the same time through two handles.
 ///
-/// That is what [`WebSocket::split`](super::WebSocket::split) wants. For an example see [`Stream`];
-/// for a type whose handles share an `Arc` it is a clone.
+/// That is what [`WebSocket::split`](super::WebSocket::split) wants. For a type whose handles share
+/// an `Arc` it is a clone; a stream over a socket hands on all that this can do:
+///
+/// ```
+/// use std::io::{IoSlice, Read, Result, Write};
+/// use std::net::TcpStream;
+/// use std::time::Duration;
+/// use sotong::blocking::{Stream, TryClone};
+///
+/// /// A socket whose bytes somebody looks at.
+/// struct Watched(TcpStream);
+///
+/// impl Stream for Watched {
+///     fn prepare(&mut self, tick: Option<Duration>) -> Result<bool> { self.0.prepare(tick) }
+///     fn takes_slices(&self) -> bool { self.0.takes_slices() } // for `write_vectored`
+///     fn shut_down(&mut self) -> Result<bool> { self.0.shut_down() }
+/// }
+/// impl TryClone for Watched {
+///     fn try_clone(&self) -> Result<Self> { self.0.try_clone().map(Self) }
+/// }
+/// # impl Read for Watched {
+/// #     fn read(&mut self, buf: &mut [u8]) -> Result<usize> { self.0.read(buf) }
+/// # }
+/// # impl Write for Watched {
+/// #     fn write(&mut self, buf: &[u8]) -> Result<usize> { self.0.write(buf) }
+/// #     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> Result<usize> {
+/// #         self.0.write_vectored(bufs)
+/// #     }
+/// #     fn flush(&mut self) -> Result<()> { self.0.flush() }
+/// # }
+/// # use sotong::{Config, blocking, handshake::client::Request};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let stream = Watched(TcpStream::connect(listener.local_addr()?)?);
+/// # let server = std::thread::spawn(move || {
+/// #     let ws = blocking::accept(Watched(listener.accept()?.0), Config::default())?;
+/// #     let (mut receiver, mut sender) = ws.split()?;
+/// #     sender.send_close(None)?;
+/// #     while receiver.recv()?.is_some() {}
+/// #     Ok::<(), sotong::Error>(())
+/// # });
+/// # let (mut ws, _) = blocking::connect_over(stream, &Request::default(), Config::default())?;
+/// # while ws.recv()?.is_some() {}
+/// # drop(ws);
+/// # server.join().unwrap()?;
+/// # Ok::<(), sotong::Error>(())
+/// ```
 pub trait TryClone: Stream + Sized {
     /// Another handle of the same stream.
+    ///
+    /// For an example see [`TryClone`](Self).
     ///
     /// # Errors
     ///

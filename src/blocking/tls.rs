@@ -26,6 +26,45 @@ use crate::adapter::{Mutex, lock};
 /// The handshake of TLS takes place with the first read or flush, by one thread: there is a second
 /// handle only when it is over.
 ///
+/// ```
+/// use std::sync::Arc;
+/// use sotong::Config;
+/// use sotong::blocking::{TlsStream, accept, connect_over};
+/// use sotong::handshake::client::Request;
+/// # use std::net::{TcpListener, TcpStream};
+/// # use rustls::{ClientConfig, RootCertStore, ServerConfig, pki_types::PrivateKeyDer};
+/// # use rcgen::{CertifiedKey, generate_simple_self_signed};
+///
+/// # let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["example.com".into()])?;
+/// # let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
+/// # let certificates = vec![cert.der().clone()];
+/// # let mut roots = RootCertStore::empty();
+/// # roots.add(cert.der().clone())?;
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// # let near = TcpStream::connect(listener.local_addr()?)?;
+/// # let far = listener.accept()?.0;
+/// # let server = std::thread::spawn(move || {
+/// let config = ServerConfig::builder().with_no_client_auth();
+/// let config = Arc::new(config.with_single_cert(certificates, key)?);
+/// let mut ws = accept(TlsStream::server(far, config)?, Config::default())?;
+/// #     while ws.recv()?.is_some() {}
+/// #     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// # });
+///
+/// // And the other end:
+/// let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+/// let tls = TlsStream::client(near, Arc::new(config), "example.com".try_into()?)?;
+/// let request = Request { host: "example.com", ..Request::default() };
+/// let (mut ws, _response) = connect_over(tls, &request, Config::default())?;
+/// let version = ws.stream().with_session(|session| session.protocol_version());
+/// assert_eq!(version, Some(rustls::ProtocolVersion::TLSv1_3));
+/// println!("TLS 1.3 with {}", ws.stream().stream().peer_addr()?);
+/// # ws.close(None)?;
+/// # drop(ws);
+/// # server.join().unwrap()?;
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
+///
 /// The example `wss` is a server over it; [`connect`](super::connect) makes the client's end.
 #[derive(Debug)]
 pub struct TlsStream<S> {
@@ -62,6 +101,8 @@ const READ: usize = 16 * 1024 + 256 + 5;
 impl<S: Stream> TlsStream<S> {
     /// The client's end. `server` is whom the certificate must be for.
     ///
+    /// For an example see [`TlsStream`](Self).
+    ///
     /// # Errors
     ///
     /// The settings allow for nothing.
@@ -74,6 +115,8 @@ impl<S: Stream> TlsStream<S> {
     }
 
     /// The server's end.
+    ///
+    /// For an example see [`TlsStream`](Self).
     ///
     /// # Errors
     ///
@@ -89,11 +132,15 @@ impl<S: Stream> TlsStream<S> {
     }
 
     /// The stream below.
+    ///
+    /// For an example see [`TlsStream`](Self).
     pub fn stream(&self) -> &S {
         &self.io
     }
 
     /// What TLS has agreed on.
+    ///
+    /// For an example see [`TlsStream`](Self).
     pub fn with_session<T>(&self, look: impl FnOnce(&Connection) -> T) -> T {
         look(&lock(&self.shared.session).tls)
     }

@@ -29,7 +29,22 @@ use core::ops::Range;
 /// bytes in with [`extend`](Self::extend); then ask the connection for events. Memory is taken at
 /// the first read.
 ///
-/// For an example see [`Connection`](crate::Connection), for one that reads from a stream
+/// ```
+/// use std::io::Read;
+/// use sotong::ReceiveBuffer;
+///
+/// let mut stream = &b"\x81\x85\x37\xfa\x21\x3d"[..]; // whatever can be read
+/// let mut rx = ReceiveBuffer::with_capacity(4096);
+/// assert!(rx.is_empty());
+/// let n = stream.read(rx.spare())?;
+/// rx.filled(n);
+/// assert_eq!(rx.extend(b"\x7f\x9f\x4d\x51\x58"), 5); // bytes that were read elsewhere
+/// assert_eq!((rx.received(), rx.unparsed().len()), (11, 11));
+/// assert!(rx.held() >= rx.capacity());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// For an example with a connection see [`Connection`](crate::Connection), for a whole adapter
 /// [the guide](crate#an-adapter-of-your-own).
 #[derive(Debug)]
 pub struct ReceiveBuffer {
@@ -60,6 +75,8 @@ impl ReceiveBuffer {
     const INFLATE_STEP: usize = 16 * 1024;
 
     /// A buffer that takes `capacity` bytes at a time (at least 512).
+    ///
+    /// For an example see [`ReceiveBuffer`](Self).
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
             storage: Vec::new(),
@@ -87,6 +104,8 @@ impl ReceiveBuffer {
     }
 
     /// The place to read into; empty only if there is much to be looked at first.
+    ///
+    /// For an example see [`ReceiveBuffer`](Self).
     pub fn spare(&mut self) -> &mut [u8] {
         if self.is_empty() {
             let start = if self.is_inflating { self.gap_end(0) } else { self.before_line(0) };
@@ -112,6 +131,8 @@ impl ReceiveBuffer {
 
     /// Says that `n` bytes were read into [`spare`](Self::spare).
     ///
+    /// For an example see [`ReceiveBuffer`](Self).
+    ///
     /// # Panics
     ///
     /// If `n` is larger than the spare place was when it was lent.
@@ -123,6 +144,8 @@ impl ReceiveBuffer {
     }
 
     /// Copies as many of `bytes` as there is room for, and says how many those are.
+    ///
+    /// For an example see [`ReceiveBuffer`](Self).
     #[must_use = "not all bytes may have fitted"]
     pub fn extend(&mut self, bytes: &[u8]) -> usize {
         let spare = self.spare();
@@ -133,26 +156,36 @@ impl ReceiveBuffer {
     }
 
     /// The bytes that nobody has looked at yet, as what came behind an opening handshake.
+    ///
+    /// For an example see [`ReceiveBuffer`](Self).
     pub fn unparsed(&self) -> &[u8] {
         &self.storage[self.unparsed.clone()]
     }
 
     /// How many bytes it takes at a time.
+    ///
+    /// For an example see [`ReceiveBuffer`](Self).
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
     /// How many bytes came in since the buffer was made.
+    ///
+    /// For an example see [`ReceiveBuffer`](Self).
     pub fn received(&self) -> u64 {
         self.received
     }
 
     /// Whether nothing is held: no part of a message, no byte to look at.
+    ///
+    /// For an example see [`ReceiveBuffer`](Self).
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty() && self.unparsed.is_empty()
     }
 
     /// Gives the memory back if nothing is held, as while a connection is idle.
+    ///
+    /// For an example see [`Connection::release`](crate::Connection::release).
     pub fn release(&mut self) {
         if self.is_empty() {
             self.storage = Vec::new();
@@ -163,6 +196,26 @@ impl ReceiveBuffer {
 
     /// Gives the memory back if nothing is held and it is larger than a read and a step of inflating
     /// need, as after a large message.
+    ///
+    /// ```
+    /// # use sotong::{Agreed, Config, Connection};
+    /// use sotong::{Event, ReceiveBuffer};
+    ///
+    /// # let mut conn = Connection::server(Config::default(), Agreed::default());
+    /// # let large = [b"\x82\xff\0\0\0\0\0\x01\x86\xa0\0\0\0\0", &[7; 100_000][..]].concat();
+    /// # let mut bytes = &large[..];
+    /// let mut rx = ReceiveBuffer::with_capacity(4096);
+    /// while !conn.advance(&mut rx)? {
+    ///     let n = rx.extend(bytes);
+    ///     bytes = &bytes[n..];
+    /// }
+    /// let Some(Event::Binary(message)) = conn.next_event(&mut rx)? else { panic!() };
+    /// assert_eq!(message.len(), 100_000);
+    /// assert!(rx.held() >= 100_000);
+    /// rx.shrink();
+    /// assert_eq!(rx.held(), 0);
+    /// # Ok::<(), sotong::ProtocolError>(())
+    /// ```
     pub fn shrink(&mut self) {
         if self.storage.len() > self.capacity + Self::INFLATE_STEP {
             self.release();
@@ -170,6 +223,8 @@ impl ReceiveBuffer {
     }
 
     /// How many bytes of memory it has at the moment.
+    ///
+    /// For an example see [`ReceiveBuffer`](Self).
     pub fn held(&self) -> usize {
         self.storage.len()
     }

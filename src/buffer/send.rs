@@ -14,7 +14,26 @@ use crate::mask::Mask;
 
 /// The queue of bytes for the stream.
 ///
-/// For an example see [`Transmit`].
+/// ```
+/// use std::io::Write;
+/// use sotong::{Agreed, Config, Connection, SendBuffer};
+///
+/// let mut stream = Vec::new(); // whatever can be written to
+/// let mut conn = Connection::server(Config::default(), Agreed::default());
+/// let mut tx = SendBuffer::new();
+/// conn.send_text("Hello", &mut tx)?.queue();
+/// assert_eq!(tx.len(), 7);
+/// let mut transmit = tx.transmit();
+/// let n = stream.write(transmit.slices()[0])?;
+/// transmit.consume(n);
+/// drop(transmit);
+/// assert_eq!((tx.sent(), tx.is_empty()), (7, true));
+/// tx.shrink(); // so little memory is kept
+/// assert!(tx.held() > 0);
+/// tx.release();
+/// assert_eq!(tx.held(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct SendBuffer {
     queue: Vec<u8>,
@@ -32,34 +51,46 @@ impl SendBuffer {
     const KEEP: usize = 96 * 1024;
 
     /// An empty queue.
+    ///
+    /// For an example see [`SendBuffer`](Self).
     pub const fn new() -> Self {
         Self { queue: Vec::new(), start: 0, sent: 0, awaits_tail: false }
     }
 
     /// How many bytes are queued.
+    ///
+    /// For an example see [`SendBuffer`](Self).
     #[inline]
     pub fn len(&self) -> usize {
         self.queue.len() - self.start
     }
 
     /// Whether nothing is queued.
+    ///
+    /// For an example see [`SendBuffer`](Self).
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// How many bytes have gone out since the queue was made.
+    ///
+    /// For an example see [`SendBuffer`](Self).
     pub fn sent(&self) -> u64 {
         self.sent
     }
 
     /// What is queued, to be written.
+    ///
+    /// For an example see [`SendBuffer`](Self).
     #[inline]
     pub fn transmit(&mut self) -> Transmit<'_, 'static> {
         self.transmit_with(&[])
     }
 
     /// Gives the memory back if nothing is queued, as while a connection is idle.
+    ///
+    /// For an example see [`SendBuffer`](Self).
     pub fn release(&mut self) {
         if self.is_empty() {
             (self.queue, self.start) = Default::default();
@@ -68,6 +99,8 @@ impl SendBuffer {
 
     /// Gives the memory back if nothing is queued and it is more than a few messages need, as after a
     /// large one.
+    ///
+    /// For an example see [`SendBuffer`](Self).
     pub fn shrink(&mut self) {
         if self.queue.capacity() > Self::KEEP {
             self.release();
@@ -75,6 +108,8 @@ impl SendBuffer {
     }
 
     /// How many bytes of memory it has at the moment.
+    ///
+    /// For an example see [`SendBuffer`](Self).
     pub fn held(&self) -> usize {
         self.queue.capacity()
     }
@@ -180,10 +215,11 @@ impl SendBuffer {
 /// let mut tx = SendBuffer::new();
 /// let large = vec![7; 100_000];
 /// let mut transmit = conn.send_binary(&large, &mut tx)?;
+/// assert_eq!(transmit.len(), 100_010); // with a header of 10 bytes
 /// assert_eq!(transmit.slices()[1].as_ptr(), large.as_ptr()); // it was not copied
 /// transmit.consume(60_000); // as much as the stream took
 /// drop(transmit);
-/// assert_eq!(tx.len(), 40_010); // the rest, of a header of 10 bytes and the payload
+/// assert_eq!(tx.len(), 40_010); // the rest
 /// # Ok::<(), sotong::SendError>(())
 /// ```
 #[derive(Debug)]
@@ -201,24 +237,46 @@ impl<'p> Transmit<'_, 'p> {
     const RECORD: usize = 16 * 1024;
 
     /// The bytes to write, in order; either may be empty.
+    ///
+    /// For an example see [`consume`](Self::consume).
     #[inline(always)]
     pub fn slices(&self) -> [&[u8]; 2] {
         [&self.tx.queue[self.tx.start..], self.tail]
     }
 
     /// How many bytes there are to write.
+    ///
+    /// For an example see [`Transmit`](Self).
     #[inline]
     pub fn len(&self) -> usize {
         self.tx.len() + self.tail.len()
     }
 
     /// Whether nothing is left to write.
+    ///
+    /// For an example see [`consume`](Self::consume).
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Says that the first `n` bytes went out.
+    ///
+    /// ```
+    /// # use sotong::{Agreed, Config, Connection, SendBuffer};
+    /// use std::io::{IoSlice, Write};
+    ///
+    /// # let mut stream = Vec::new();
+    /// # let mut conn = Connection::server(Config::default(), Agreed::default());
+    /// # let mut tx = SendBuffer::new();
+    /// let mut transmit = conn.send_text("Hello", &mut tx)?;
+    /// while !transmit.is_empty() {
+    ///     let n = stream.write_vectored(&transmit.slices().map(IoSlice::new))?;
+    ///     transmit.consume(n);
+    /// }
+    /// # assert_eq!(stream, b"\x81\x05Hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Panics
     ///
@@ -234,6 +292,18 @@ impl<'p> Transmit<'_, 'p> {
 
     /// Copies the beginning of a payload behind its header, as much as fits into a record of TLS, for a
     /// stream that cannot write two slices at once: a header alone is not worth a write.
+    ///
+    /// ```
+    /// # use sotong::{Agreed, Config, Connection, SendBuffer};
+    /// # let mut conn = Connection::server(Config::default(), Agreed::default());
+    /// # let mut tx = SendBuffer::new();
+    /// let payload = [7; 60_000];
+    /// let mut transmit = conn.send_binary(&payload, &mut tx)?;
+    /// assert_eq!(transmit.slices().map(<[u8]>::len), [4, 60_000]);
+    /// transmit.join_beginning();
+    /// assert_eq!(transmit.slices().map(<[u8]>::len), [16_384, 43_620]);
+    /// # Ok::<(), sotong::SendError>(())
+    /// ```
     #[inline]
     pub fn join_beginning(&mut self) {
         if !self.tx.is_empty() {
@@ -254,6 +324,17 @@ impl<'p> Transmit<'_, 'p> {
     }
 
     /// Copies a short payload behind its header: one slice costs less to write than two.
+    ///
+    /// ```
+    /// # use sotong::{Agreed, Config, Connection, SendBuffer};
+    /// # let mut conn = Connection::server(Config::default(), Agreed::default());
+    /// # let mut tx = SendBuffer::new();
+    /// let mut transmit = conn.send_text("Hello", &mut tx)?;
+    /// assert_eq!(transmit.slices(), [&b"\x81\x05"[..], b"Hello"]);
+    /// transmit.join_short();
+    /// assert_eq!(transmit.slices(), [&b"\x81\x05Hello"[..], b""]);
+    /// # Ok::<(), sotong::SendError>(())
+    /// ```
     #[inline]
     pub fn join_short(&mut self) {
         if self.tail.len() <= Self::SHORT {
@@ -272,10 +353,22 @@ impl<'p> Transmit<'_, 'p> {
     }
 
     /// Leaves everything in the queue.
+    ///
+    /// For an example see [`SendBuffer`].
     pub fn queue(self) {}
 
     /// Writes until all is out or the stream would block, as one in an event loop may; what is left
     /// then stays in the queue.
+    ///
+    /// ```
+    /// # use sotong::{Agreed, Config, Connection, SendBuffer};
+    /// # let mut conn = Connection::server(Config::default(), Agreed::default());
+    /// # let mut tx = SendBuffer::new();
+    /// let mut stream = Vec::new(); // or a socket
+    /// conn.send_text("Hello", &mut tx)?.write_to(&mut stream)?;
+    /// assert_eq!(stream, b"\x81\x05Hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -84,7 +84,7 @@ impl<'b> From<Event<'b>> for Chunk<'b> {
 /// assert_eq!(Payload::from("소통"), Payload::text("소통"));
 /// assert_eq!(Payload::from(&[1, 2]), Payload::binary(&[1, 2]));
 /// let secret = Payload::text("session=8f3a").compress(Compress::No);
-/// # assert_eq!(secret.as_bytes(), b"session=8f3a");
+/// assert_eq!(secret.as_bytes(), b"session=8f3a");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Payload<'p> {
@@ -95,17 +95,23 @@ pub struct Payload<'p> {
 
 impl<'p> Payload<'p> {
     /// Text. Fragments of a message are each whole characters.
+    ///
+    /// For an example see [`Payload`](Self).
     pub const fn text(text: &'p str) -> Self {
         Self { bytes: text.as_bytes(), is_text: true, compress: Compress::Auto }
     }
 
     /// Bytes.
+    ///
+    /// For an example see [`Payload`](Self).
     pub const fn binary(bytes: &'p [u8]) -> Self {
         Self { bytes, is_text: false, compress: Compress::Auto }
     }
 
     /// Says whether to compress it, where compression was agreed on. Of a fragmented message the
     /// first fragment decides.
+    ///
+    /// For an example see [`Payload`](Self).
     pub const fn compress(self, compress: Compress) -> Self {
         Self { compress, ..self }
     }
@@ -116,6 +122,8 @@ impl<'p> Payload<'p> {
     }
 
     /// The payload as it goes on the wire, before compression and masking.
+    ///
+    /// For an example see [`Payload`](Self).
     pub const fn as_bytes(self) -> &'p [u8] {
         self.bytes
     }

@@ -127,7 +127,7 @@ impl Incoming {
         self.stage = Stage::Closed;
     }
 
-    /// As [`Connection::advance`](crate::Connection::advance).
+    /// As [`Connection::advance`](crate::Connection::advance); for an example see there.
     ///
     /// # Errors
     ///
@@ -137,7 +137,8 @@ impl Incoming {
         Ok(self.is_ready_whole(rx) || self.advance_by(Portion::Whole, rx)?)
     }
 
-    /// As [`Connection::advance_chunk`](crate::Connection::advance_chunk).
+    /// As [`Connection::advance_chunk`](crate::Connection::advance_chunk); for an example
+    /// see there.
     ///
     /// # Errors
     ///
@@ -147,6 +148,8 @@ impl Incoming {
     }
 
     /// As [`Connection::next_event`](crate::Connection::next_event).
+    ///
+    /// For an example see [`Connection::split`](crate::Connection::split).
     ///
     /// # Errors
     ///
@@ -210,6 +213,8 @@ impl Incoming {
 
     /// As [`Connection::next_chunk`](crate::Connection::next_chunk).
     ///
+    /// For an example see [`Chunk`].
+    ///
     /// # Errors
     ///
     /// As of [`advance`](Self::advance).
@@ -249,6 +254,22 @@ impl Incoming {
     /// As [`Connection::handle_eof`](crate::Connection::handle_eof); tell
     /// [`Outgoing::end`](crate::Outgoing::end) too.
     ///
+    /// ```
+    /// use sotong::{Agreed, Config, Connection, Event, ReceiveBuffer, Transport};
+    ///
+    /// let conn = Connection::server(Config::default(), Agreed::default());
+    /// let (mut incoming, mut outgoing) = conn.split();
+    /// let mut rx = ReceiveBuffer::with_capacity(512);
+    /// rx.extend(b"\x88\x80\0\0\0\0");
+    /// assert_eq!(incoming.next_event(&mut rx)?, Some(Event::Close(None)));
+    /// assert!(incoming.is_closed());
+    ///
+    /// outgoing.end(); // the stream has ended too
+    /// assert_eq!(incoming.handle_eof(), Ok(()));
+    /// assert_eq!(outgoing.transport(), Transport::Close);
+    /// # Ok::<(), sotong::ProtocolError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ProtocolError::UnexpectedEof`] without a Close frame of the peer; the error with which the
@@ -262,23 +283,43 @@ impl Incoming {
     }
 
     /// Gives memory back that is not needed until more comes.
+    ///
+    /// For an example see [`Connection::release`](crate::Connection::release).
     pub fn release(&mut self) {
         self.message.release();
         self.reply.release();
     }
 
     /// Whether the peer's Close frame has come; nothing comes after it.
+    ///
+    /// For an example see [`handle_eof`](Self::handle_eof).
     pub fn is_closed(&self) -> bool {
         matches!(self.stage, Stage::Closed)
     }
 
     /// Whether a pong or a Close is due because of what came, or a pong has come.
+    ///
+    /// For an example see [`Connection::split`](crate::Connection::split).
     #[inline]
     pub fn has_reply(&self) -> bool {
         self.reply.is_new()
     }
 
     /// What came so far.
+    ///
+    /// ```
+    /// use sotong::{Agreed, Config, Connection, Event, ReceiveBuffer, SendBuffer};
+    ///
+    /// let (mut incoming, mut outgoing) =
+    ///     Connection::server(Config::default(), Agreed::default()).split();
+    /// let (mut rx, mut tx) = (ReceiveBuffer::with_capacity(512), SendBuffer::new());
+    /// rx.extend(b"\x81\x82\0\0\0\0Hi");
+    /// assert_eq!(incoming.next_event(&mut rx)?, Some(Event::Text("Hi")));
+    /// outgoing.send("Hello", &mut tx)?.queue();
+    /// assert_eq!(incoming.statistics(&rx).payload, 2);
+    /// assert_eq!(outgoing.statistics(&tx).payload, 5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn statistics(&self, rx: &ReceiveBuffer) -> Received {
         self.received(rx.received())
     }
@@ -290,6 +331,8 @@ impl Incoming {
 
     /// The bytes of memory that it has at the moment, itself and what it holds on the heap, but for a
     /// configuration, which [`Outgoing`](crate::Outgoing) counts.
+    ///
+    /// For an example see [`Connection::release`](crate::Connection::release).
     pub fn memory_used(&self) -> usize {
         let decompressor = self.decompressor.as_ref();
         size_of::<Self>()

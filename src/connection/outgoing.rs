@@ -87,6 +87,8 @@ impl Outgoing {
 
     /// As [`Connection::send`](crate::Connection::send).
     ///
+    /// For an example see [`Connection::send_text`](crate::Connection::send_text).
+    ///
     /// # Errors
     ///
     /// As there.
@@ -101,7 +103,8 @@ impl Outgoing {
         self.message(message.into(), tx)
     }
 
-    /// As [`Connection::send_binary_in_place`](crate::Connection::send_binary_in_place).
+    /// As [`Connection::send_binary_in_place`](crate::Connection::send_binary_in_place); for an
+    /// example see there.
     ///
     /// # Errors
     ///
@@ -127,6 +130,8 @@ impl Outgoing {
     }
 
     /// As [`Connection::send_fragment`](crate::Connection::send_fragment).
+    ///
+    /// For an example see [`Connection::send_text`](crate::Connection::send_text).
     ///
     /// # Errors
     ///
@@ -159,6 +164,8 @@ impl Outgoing {
 
     /// As [`Connection::send_prepared`](crate::Connection::send_prepared).
     ///
+    /// For an example see [`Prepared`].
+    ///
     /// # Errors
     ///
     /// As there.
@@ -183,7 +190,7 @@ impl Outgoing {
         }
     }
 
-    /// As [`Connection::ping`](crate::Connection::ping).
+    /// As [`Connection::ping`](crate::Connection::ping); for an example see there.
     ///
     /// # Errors
     ///
@@ -200,7 +207,7 @@ impl Outgoing {
         Ok(tx.transmit())
     }
 
-    /// As [`Connection::ping_at`](crate::Connection::ping_at).
+    /// As [`Connection::ping_at`](crate::Connection::ping_at); for an example see there.
     ///
     /// # Errors
     ///
@@ -218,6 +225,8 @@ impl Outgoing {
 
     /// As [`Connection::pong`](crate::Connection::pong).
     ///
+    /// For an example see [`Connection::ping`](crate::Connection::ping).
+    ///
     /// # Errors
     ///
     /// As there.
@@ -232,7 +241,7 @@ impl Outgoing {
         Ok(tx.transmit())
     }
 
-    /// As [`Connection::close`](crate::Connection::close).
+    /// As [`Connection::close`](crate::Connection::close); for an example see there.
     ///
     /// # Errors
     ///
@@ -261,11 +270,28 @@ impl Outgoing {
 
     /// Whether the queue stands at its high-water mark, so that sending would be
     /// [`SendError::QueueFull`].
+    ///
+    /// ```
+    /// use sotong::{Agreed, Config, Connection, SendBuffer, SendError};
+    ///
+    /// let mut config = Config::default();
+    /// config.limits.send_queue = 4096;
+    /// let (_, mut outgoing) = Connection::server(&config, Agreed::default()).split();
+    /// let mut tx = SendBuffer::new();
+    /// while !outgoing.is_full(&tx) {
+    ///     outgoing.send(&[7; 1000], &mut tx)?.queue();
+    /// }
+    /// assert!(tx.len() >= outgoing.high_water());
+    /// assert_eq!(outgoing.send("more", &mut tx).err(), Some(SendError::QueueFull));
+    /// # Ok::<(), SendError>(())
+    /// ```
     pub fn is_full(&self, tx: &SendBuffer) -> bool {
         tx.len() >= self.high_water()
     }
 
     /// The high-water mark of the queue in bytes.
+    ///
+    /// For an example see [`is_full`](Self::is_full).
     pub fn high_water(&self) -> usize {
         self.config.limits.send_queue.max(1)
     }
@@ -278,6 +304,8 @@ impl Outgoing {
 
     /// Takes over what has become due in the reading half, a pong, a Close, and what tells the
     /// round-trip time once the time is known.
+    ///
+    /// For an example see [`Connection::split`](crate::Connection::split).
     pub fn answer(&mut self, incoming: &mut Incoming) {
         self.reply.merge(incoming.reply_mut());
         if !self.timing.has_asked() {
@@ -286,6 +314,8 @@ impl Outgoing {
     }
 
     /// Gives memory back that is not needed until something is due.
+    ///
+    /// For an example see [`Connection::release`](crate::Connection::release).
     pub fn release(&mut self) {
         self.reply.release();
     }
@@ -297,6 +327,8 @@ impl Outgoing {
     }
 
     /// Says that the stream has ended, or that nobody waits for it any more.
+    ///
+    /// For an example see [`Incoming::handle_eof`].
     pub fn end(&mut self) {
         let is_closed = self.close_sent && matches!(self.reply.ending(), Some(Ending::Closed(_)));
         if is_closed && !self.ended {
@@ -308,6 +340,8 @@ impl Outgoing {
     /// As [`Connection::poll_transmit`](crate::Connection::poll_transmit).
     ///
     /// Without randomness for a masking key what is due stays due.
+    ///
+    /// For an example see [`Connection::split`](crate::Connection::split).
     #[inline]
     pub fn poll_transmit(&mut self, tx: &mut SendBuffer) {
         if self.is_due() {
@@ -316,6 +350,8 @@ impl Outgoing {
     }
 
     /// Whether there may be something for [`poll_transmit`](Self::poll_transmit) to queue.
+    ///
+    /// For an example see [`Connection::split`](crate::Connection::split).
     #[inline]
     pub fn is_due(&self) -> bool {
         self.reply.is_due() || self.keepalive_due
@@ -344,11 +380,15 @@ impl Outgoing {
     }
 
     /// As [`Connection::agreed`](crate::Connection::agreed).
+    ///
+    /// For an example see [`Connection::server`](crate::Connection::server).
     pub fn agreed(&self) -> Agreed {
         self.agreed
     }
 
     /// As [`Connection::state`](crate::Connection::state).
+    ///
+    /// For an example see [`State`].
     pub fn state(&self) -> State {
         match (self.close_sent, self.reply.ending()) {
             _ if self.ended => State::Closed,
@@ -359,6 +399,8 @@ impl Outgoing {
     }
 
     /// As [`Connection::transport`](crate::Connection::transport).
+    ///
+    /// For an example see [`Connection::close`](crate::Connection::close).
     pub fn transport(&self) -> Transport {
         match (self.role(), self.reply.ending()) {
             _ if self.ended => Transport::Close,

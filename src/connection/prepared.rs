@@ -69,6 +69,8 @@ impl Encoded {
 
 impl Prepared {
     /// Encodes a message.
+    ///
+    /// For an example see [`Prepared`](Self).
     pub fn new<'p>(message: impl Into<Payload<'p>>) -> Self {
         let message = message.into();
         let opcode = message.opcode();

@@ -52,6 +52,7 @@ impl fmt::Display for Stage {
 /// the error itself is [`error`](Self::error).
 ///
 /// ```no_run
+/// use sotong::Error;
 /// use sotong::blocking::connect;
 /// use sotong::dial::Stage;
 ///
@@ -59,6 +60,7 @@ impl fmt::Display for Stage {
 ///     match (error.stage(), error.refusal()) {
 ///         (_, Some(response)) => eprintln!("refused with {}", response.status()),
 ///         (Stage::Resolve | Stage::Connect, None) => eprintln!("nobody there: {error}"),
+///         _ if matches!(error.error(), Error::TimedOut(_)) => eprintln!("try again later"),
 ///         _ => eprintln!("{error}"),
 ///     }
 /// }
@@ -84,16 +86,22 @@ impl DialError {
     }
 
     /// How far it came.
+    ///
+    /// For an example see [`DialError`].
     pub fn stage(&self) -> Stage {
         self.stage
     }
 
     /// What went wrong.
+    ///
+    /// For an example see [`DialError`].
     pub fn error(&self) -> &Error {
         &self.error
     }
 
     /// What the server answered, or the proxy at [`Stage::Proxy`], if it refused.
+    ///
+    /// For an example see [`DialError`].
     pub fn refusal(&self) -> Option<&Response> {
         match &self.error {
             Error::Refused(response) => Some(response),

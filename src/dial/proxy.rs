@@ -30,6 +30,15 @@ impl Proxy {
     ///
     /// The proxy looks up the server's host, whichever it is.
     ///
+    /// ```
+    /// use sotong::dial::{Dialer, InvalidUri, Proxy};
+    ///
+    /// let proxy = Proxy::new("http://user:p%40ss@proxy.test:3128")?;
+    /// let dialer = Dialer::new("ws://example.com/chat")?.proxy(proxy);
+    /// assert_eq!(Proxy::new("proxy.test:3128").unwrap_err(), InvalidUri::ProxyScheme);
+    /// # Ok::<(), InvalidUri>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`InvalidUri`].

@@ -72,6 +72,8 @@ const MAX_RETRY_AFTER: u64 = 3600;
 impl Reconnect {
     /// Says that there is a connection. If it lasts longer than the largest span, the next pause will
     /// be short again.
+    ///
+    /// For an example see [`Reconnect`].
     pub fn connected(&mut self) {
         self.connected = Some(Instant::now());
     }
@@ -83,6 +85,8 @@ impl Reconnect {
     /// is in seconds). Any other refusal stays one, also of a proxy, and so does a certificate that is
     /// not trusted; errors of I/O say with `PermissionDenied`, `InvalidInput` and `Unsupported` that
     /// they will come again.
+    ///
+    /// For an example see [`Reconnect`].
     pub fn after_failure(&mut self, error: &DialError) -> Option<Duration> {
         let at_least = match (error.stage(), error.error()) {
             (Stage::Redirect, _) => return None,
@@ -104,6 +108,8 @@ impl Reconnect {
     /// | 1012, 1013 | from 5 to 30 seconds at least |
     /// | 1000, 1005 | the connection has served its purpose |
     /// | others | the server does not want what we sent; 4000 and above are the application's to judge |
+    ///
+    /// For an example see [`Reconnect`].
     pub fn after_close(&mut self, code: CloseCode) -> Option<Duration> {
         match code {
             CloseCode::GOING_AWAY
@@ -118,6 +124,18 @@ impl Reconnect {
     }
 
     /// A pause, whatever has happened.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sotong::dial::Reconnect;
+    ///
+    /// let mut reconnect = Reconnect::default();
+    /// reconnect.first = Duration::from_millis(200);
+    /// for most in [200, 400, 800] {
+    ///     let pause = reconnect.pause().as_millis();
+    ///     assert!((100..=most).contains(&pause));
+    /// }
+    /// ```
     pub fn pause(&mut self) -> Duration {
         if self.connected.take().is_some_and(|since| since.elapsed() > self.most) {
             self.attempts = 0;

@@ -10,15 +10,16 @@
 //! let nonce = *b"the sample nonce"; // 16 random bytes
 //! let keys = || Some([1, 2, 3, 4]); // four random bytes at every call
 //!
-//! let request = Request { host: "example.com", target: "/chat", ..Request::default() };
+//! let (host, subprotocols) = ("example.com", &["chat.v2", "chat"][..]);
+//! let request = Request { host, target: "/chat", subprotocols, ..Request::default() };
 //! let mut handshake = Handshake::start(&request, &config, nonce, keys, &mut tx)?;
 //! assert!(tx.transmit().slices()[0].starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
 //!
 //! let bytes = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-//!     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+//!     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
 //! assert_eq!(rx.extend(bytes), bytes.len());
 //! match handshake.receive(&mut rx)?.expect("the head is complete") {
-//!     Outcome::Open(conn, response) => assert_eq!(response.status(), 101),
+//!     Outcome::Open(conn, response) => assert_eq!(response.subprotocol(), Some("chat")),
 //!     Outcome::Refused(response) => panic!("{} {:?}", response.status(), response.body()),
 //! }
 //! # Ok::<(), sotong::handshake::HandshakeError>(())
@@ -128,22 +129,30 @@ pub struct Response {
 
 impl Response {
     /// The status; 101 if the connection is open.
+    ///
+    /// For an example see the [module](self).
     pub fn status(&self) -> u16 {
         self.status
     }
 
     /// The header fields.
+    ///
+    /// For an example see [`Handshake::handle_eof`].
     pub fn headers(&self) -> &Headers {
         &self.headers
     }
 
     /// The subprotocol that the server chose, one of those that were offered.
+    ///
+    /// For an example see the [module](self).
     pub fn subprotocol(&self) -> Option<&str> {
         self.headers.text("sec-websocket-protocol")
     }
 
     /// The body of a refusal, as much of it as came, up to
     /// [`Limits::refusal_body`](crate::Limits::refusal_body).
+    ///
+    /// For an example see [`Handshake::handle_eof`].
     pub fn body(&self) -> &[u8] {
         &self.body
     }
@@ -166,6 +175,8 @@ impl Handshake {
     ///
     /// `nonce` is to be random, and new for each connection; `keys` is where the connection's
     /// masking keys come from.
+    ///
+    /// For an example see the [module](self).
     ///
     /// # Errors
     ///
@@ -198,6 +209,8 @@ impl Handshake {
     /// is linear in the bytes that came, whatever the portions.
     ///
     /// Interim responses (as 103) are passed over; together they are bounded like one head.
+    ///
+    /// For an example see the [module](self).
     ///
     /// # Errors
     ///
@@ -239,6 +252,25 @@ impl Handshake {
     }
 
     /// Says that the stream has ended, which may end the body of a refusal.
+    ///
+    /// ```
+    /// # use sotong::handshake::client::{Handshake, Request};
+    /// # use sotong::{Config, SendBuffer};
+    /// use sotong::ReceiveBuffer;
+    /// use sotong::handshake::client::Outcome;
+    ///
+    /// # let (request, mut tx) = (Request::default(), SendBuffer::new());
+    /// # let config = Config::default();
+    /// # let mut handshake = Handshake::start(&request, &config, [7; 16], || None, &mut tx)?;
+    /// let mut rx = ReceiveBuffer::with_capacity(512);
+    /// rx.extend(b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\n\r\nWho are you?");
+    /// assert!(handshake.receive(&mut rx)?.is_none()); // its body has no length
+    /// let Outcome::Refused(response) = handshake.handle_eof()? else { panic!("it is open") };
+    /// assert_eq!(response.status(), 401);
+    /// assert_eq!(response.headers().text("WWW-Authenticate"), Some("Basic"));
+    /// assert_eq!(response.body(), b"Who are you?");
+    /// # Ok::<(), sotong::handshake::HandshakeError>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -139,8 +139,11 @@ pub(super) fn offset(head: &[u8], part: &[u8]) -> usize {
 /// let mut rx = ReceiveBuffer::with_capacity(512);
 /// rx.extend(b"GET / HTTP/1.1\r\nHost: example.com\r\nCookie: a=1\r\nCookie: b=2\r\n\r\n");
 /// let request = Handshake::new(&Config::default()).receive(&mut rx)?.expect("it is complete");
-/// assert_eq!(request.headers().text("host"), Some("example.com"));
-/// assert!(request.headers().all("cookie").eq([b"a=1", b"b=2"]));
+/// let headers = request.headers();
+/// assert_eq!(headers.text("host"), Some("example.com"));
+/// assert_eq!(headers.get("cookie"), Some(&b"a=1"[..]));
+/// assert!(headers.all("cookie").eq([b"a=1", b"b=2"]));
+/// assert!(headers.iter().map(|(name, _)| name).eq(["Host", "Cookie", "Cookie"]));
 /// # Ok::<(), sotong::handshake::HandshakeError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,16 +158,22 @@ impl Headers {
     }
 
     /// The value of the first field of that name, without the white space around it.
+    ///
+    /// For an example see [`Headers`](Self).
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.all(name).next()
     }
 
     /// The value of the first field of that name, if it is text.
+    ///
+    /// For an example see [`Headers`](Self).
     pub fn text(&self, name: &str) -> Option<&str> {
         core::str::from_utf8(self.get(name)?).ok()
     }
 
     /// The values of all fields of that name.
+    ///
+    /// For an example see [`Headers`](Self).
     pub fn all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         self.lines().skip(1).filter_map(move |line| {
             let (own, rest) = line.split_at_checked(name.len())?;
@@ -176,6 +185,8 @@ impl Headers {
     }
 
     /// All names and values.
+    ///
+    /// For an example see [`Headers`](Self).
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.lines().skip(1).filter_map(|line| {
             let colon = line.iter().position(|b| *b == b':')?;

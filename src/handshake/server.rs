@@ -57,6 +57,8 @@ pub struct Handshake {
 
 impl Handshake {
     /// Waits for a request within the limits of `config`.
+    ///
+    /// For an example see the [module](self).
     pub fn new(config: &Config) -> Self {
         Self { search: HeadSearch::new(&config.limits) }
     }
@@ -66,6 +68,8 @@ impl Handshake {
     ///
     /// Cost is linear in the bytes that came, whatever the portions. An `rx` that cannot hold
     /// [`Limits::head`](crate::Limits::head) holds smaller heads.
+    ///
+    /// For an example see the [module](self).
     ///
     /// # Errors
     ///
@@ -82,7 +86,22 @@ impl Handshake {
 
 /// An HTTP request that has not been answered.
 ///
-/// For an example see the [module](self).
+/// ```
+/// # use sotong::handshake::server::Handshake;
+/// # use sotong::{Config, ReceiveBuffer};
+/// # let mut rx = ReceiveBuffer::with_capacity(512);
+/// rx.extend(b"GET /chat?room=1 HTTP/1.1\r\nHost: example.com\r\nCookie: session=8f3a\r\n");
+/// rx.extend(b"Origin: https://example.com\r\nSec-WebSocket-Protocol: chat.v2, chat\r\n\r\n");
+/// let request = Handshake::new(&Config::default()).receive(&mut rx)?.expect("it is complete");
+/// assert_eq!((request.method(), request.target()), ("GET", "/chat?room=1"));
+/// assert_eq!((request.path(), request.query()), ("/chat", Some("room=1")));
+/// assert_eq!((request.host(), request.origin()), ("example.com", Some("https://example.com")));
+/// assert!(request.subprotocols().eq(["chat.v2", "chat"]));
+/// assert_eq!(request.headers().text("cookie"), Some("session=8f3a"));
+/// # Ok::<(), sotong::handshake::HandshakeError>(())
+/// ```
+///
+/// For how to answer it see the [module](self).
 #[derive(Clone, Debug)]
 pub struct Request {
     headers: Headers,
@@ -115,16 +134,22 @@ impl Places {
 
 impl Request {
     /// The method; in a request for a WebSocket `GET`, over HTTP/2 and HTTP/3 `CONNECT`.
+    ///
+    /// For an example see [`Request`](Self).
     pub fn method(&self) -> &str {
         self.headers.start().split(' ').next().unwrap_or_default()
     }
 
     /// The target as it stands in the request, as `/chat?room=1`.
+    ///
+    /// For an example see [`Request`](Self).
     pub fn target(&self) -> &str {
         self.headers.start().split(' ').nth(1).unwrap_or_default()
     }
 
     /// The target without authority and query, as `/chat`.
+    ///
+    /// For an example see [`Request`](Self).
     pub fn path(&self) -> &str {
         let target = self.origin_form();
         let path = target.split_once('?').map_or(target, |(path, _)| path);
@@ -132,12 +157,16 @@ impl Request {
     }
 
     /// What stands behind the `?` in the target.
+    ///
+    /// For an example see [`Request`](Self).
     pub fn query(&self) -> Option<&str> {
         self.origin_form().split_once('?').map(|(_, query)| query)
     }
 
     /// The host that was asked, with its port if it is not the default one: that of an absolute target,
     /// else the Host field (RFC 9112, section 3.2.2).
+    ///
+    /// For an example see [`Request`](Self).
     pub fn host(&self) -> &str {
         let target = self.target();
         match self.origin_form().len() {
@@ -150,6 +179,8 @@ impl Request {
     }
 
     /// The header fields.
+    ///
+    /// For an example see [`Request`](Self).
     pub fn headers(&self) -> &Headers {
         &self.headers
     }
@@ -158,17 +189,23 @@ impl Request {
     ///
     /// [`accept`](Self::accept) holds it against [`Config::origins`](crate::Config::origins): with
     /// cookies, a page of any other site may act for the user who looks at it.
+    ///
+    /// For an example see [`Request`](Self).
     pub fn origin(&self) -> Option<&str> {
         self.headers.text("origin")
     }
 
     /// The subprotocols that the client speaks, the most wanted first.
+    ///
+    /// For an example see [`Request`](Self).
     pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
         let values = self.headers.all("sec-websocket-protocol");
         values.flat_map(elements).filter_map(|name| core::str::from_utf8(name).ok())
     }
 
     /// The extensions that the client offers, the most wanted first.
+    ///
+    /// For an example see [`Extension`].
     pub fn extensions(&self) -> impl Iterator<Item = Extension<'_>> {
         let values = self.headers.all("sec-websocket-extensions");
         values
@@ -179,6 +216,27 @@ impl Request {
 
     /// Whether this is a valid request for a WebSocket.
     ///
+    /// ```
+    /// # use sotong::handshake::server::Handshake;
+    /// # use sotong::{Config, ReceiveBuffer, SendBuffer};
+    /// use sotong::handshake::HandshakeError;
+    ///
+    /// # let (mut rx, mut tx) = (ReceiveBuffer::with_capacity(512), SendBuffer::new());
+    /// # rx.extend(b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n");
+    /// # let request = Handshake::new(&Config::default()).receive(&mut rx)?.expect("all came");
+    /// match request.upgrade() {
+    ///     Ok(()) => { /* accept it */ }
+    ///     // Somebody looks at it with a browser.
+    ///     Err(HandshakeError::NoUpgrade) => {
+    ///         let html = [("Content-Type", "text/html; charset=utf-8")];
+    ///         request.reject(200, &html, b"<p>Hello</p>", &mut tx)?;
+    ///     }
+    ///     Err(error) => sotong::handshake::server::refuse(error, &mut tx),
+    /// }
+    /// assert!(tx.transmit().slices()[0].starts_with(b"HTTP/1.1 200 OK\r\n"));
+    /// # Ok::<(), HandshakeError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// The first rule of section 4.2.1 that it breaks; [`refuse`] writes the answer for it.
@@ -188,6 +246,19 @@ impl Request {
 
     /// Whether the page that asks may connect. [`accept`](Self::accept) asks this itself; ask first
     /// to spare the work of a decision, or where the connection is made in another way.
+    ///
+    /// ```
+    /// # use sotong::handshake::server::Handshake;
+    /// # use sotong::{Config, ReceiveBuffer};
+    /// use sotong::Origins;
+    ///
+    /// # let mut rx = ReceiveBuffer::with_capacity(512);
+    /// rx.extend(b"GET / HTTP/1.1\r\nHost: chat.example\r\nOrigin: https://evil.example\r\n\r\n");
+    /// let request = Handshake::new(&Config::default()).receive(&mut rx)?.expect("it is complete");
+    /// assert!(request.check_origin(&Origins::same()).is_err());
+    /// assert!(request.check_origin(&Origins::any()).is_ok());
+    /// # Ok::<(), sotong::handshake::HandshakeError>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -210,6 +281,8 @@ impl Request {
 
     /// Queues the answer that opens the connection (section 4.2.2). Of the extensions that are
     /// offered it agrees to compression, if [`Config::deflate`] is set and an offer can be served.
+    ///
+    /// For an example see the [module](self).
     ///
     /// # Errors
     ///
@@ -271,6 +344,8 @@ impl Request {
 
     /// Queues another answer: a refusal, or the page that a plain request asks for. Close the
     /// stream after it; what follows on it is not read as HTTP.
+    ///
+    /// For an example see [`upgrade`](Self::upgrade).
     ///
     /// # Errors
     ///

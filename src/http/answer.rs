@@ -111,6 +111,21 @@ impl Request {
     ///
     /// Over HTTP/2 and HTTP/3, which know no upgrade, 400 stands for 426. The size of the answer
     /// depends on the error alone, and it repeats nothing of the request.
+    ///
+    /// ```
+    /// use sotong::Config;
+    /// use sotong::handshake::server::{Request, Response};
+    ///
+    /// let request = http::Request::get("/chat").header("Host", "example.com").body(())?;
+    /// let asked = Request::from_http(&request, None);
+    /// let answer = match asked.accept_http(&Response::default(), Config::default()) {
+    ///     Ok((answer, _connection)) => answer,
+    ///     Err(error) => asked.refuse_http(error),
+    /// };
+    /// assert_eq!(answer.status(), 426); // Upgrade Required
+    /// assert_eq!(answer.headers()["upgrade"], "websocket");
+    /// # Ok::<(), http::Error>(())
+    /// ```
     pub fn refuse_http(&self, error: HandshakeError) -> ::http::Response<String> {
         let status = match error.status() {
             Some(426) if !self.is_http_1() => 400,

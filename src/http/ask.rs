@@ -50,6 +50,23 @@ impl Handshake {
     ///
     /// The body is empty; [`map`](::http::Request::map) makes it one of another type.
     ///
+    /// ```
+    /// use sotong::Config;
+    /// use sotong::handshake::client::{Outcome, Request};
+    /// # use sotong::handshake::server;
+    /// use sotong::http::Handshake;
+    ///
+    /// let wanted = Request { host: "example.com", target: "/chat", ..Request::default() };
+    /// let (handshake, request) = Handshake::upgrade(&wanted, Config::default())?;
+    /// assert_eq!(request.uri(), "/chat");
+    /// assert_eq!(request.headers()["host"], "example.com");
+    /// // Send it with the stack, and hold its `response` against it.
+    /// # let asked = server::Request::from_http(&request, None);
+    /// # let (response, _) = asked.accept_http(&server::Response::default(), Config::default())?;
+    /// assert!(matches!(handshake.receive(&response)?, Outcome::Open(_connection, _response)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`SendError::NoMaskingKey`](crate::SendError::NoMaskingKey) without randomness for the
@@ -84,6 +101,8 @@ impl Handshake {
     /// it may be changed. The body is empty; [`map`](::http::Request::map) makes it one of another
     /// type.
     ///
+    /// For an example see [`Handshake`].
+    ///
     /// # Errors
     ///
     /// For a request that must not be sent as of
@@ -109,6 +128,8 @@ impl Handshake {
     ///
     /// Once it is open the stack hands over the stream: see
     /// [`Parts::new`](crate::blocking::Parts::new).
+    ///
+    /// For an example see [`Handshake`].
     ///
     /// # Errors
     ///

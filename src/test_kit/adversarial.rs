@@ -18,6 +18,7 @@ use crate::blocking::{Stream, TryClone};
 /// let mut buf = [0; 5];
 /// assert_eq!(io.read(&mut buf).unwrap_err().kind(), std::io::ErrorKind::Interrupted);
 /// assert_eq!((io.read(&mut buf)?, buf[0]), (1, b'H'));
+/// assert_eq!(*io.inner(), b"ello"); // is left
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -31,11 +32,15 @@ pub struct Adversarial<S> {
 
 impl<S> Adversarial<S> {
     /// A stream over `io`.
+    ///
+    /// For an example see [`Adversarial`](Self).
     pub fn new(io: S, manner: Manner) -> Self {
         Self { io, conduct: Arc::new(Mutex::new(Conduct::new(manner))), ticks: false }
     }
 
     /// The stream below.
+    ///
+    /// For an example see [`Adversarial`](Self).
     pub fn inner(&self) -> &S {
         &self.io
     }

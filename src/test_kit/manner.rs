@@ -15,6 +15,15 @@ use std::io::ErrorKind;
 ///     what: What::Fails(std::io::ErrorKind::ConnectionReset),
 ///     lasts: true,
 /// });
+///
+/// // What a program should take all the same:
+/// let manners = [
+///     Manner::sound(),
+///     Manner::byte_by_byte(),
+///     Manner::hesitant(7),
+///     Manner::random(7), // and with some more seeds
+/// ];
+/// assert_eq!(manners.map(|manner| manner.hesitates), [false, true, true, true]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -39,22 +48,30 @@ impl Manner {
     const DRAWN: usize = 64;
 
     /// Just as the stream below.
+    ///
+    /// For an example see [`Manner`](Self).
     pub const fn sound() -> Self {
         let most = usize::MAX;
         Self { max_read: most, max_write: most, hesitates: false, seed: None, fault: None }
     }
 
     /// One byte at a time, and nothing at once.
+    ///
+    /// For an example see [`Manner`](Self).
     pub const fn byte_by_byte() -> Self {
         Self { max_read: 1, max_write: 1, hesitates: true, ..Self::sound() }
     }
 
     /// Every operation is put off once, and writes take so many bytes.
+    ///
+    /// For an example see [`Manner`](Self).
     pub const fn hesitant(max_write: usize) -> Self {
         Self { max_write, hesitates: true, ..Self::sound() }
     }
 
     /// Up to 64 bytes at a time, and every other operation put off, as they are drawn.
+    ///
+    /// For an example see [`Manner`](Self).
     pub const fn random(seed: u64) -> Self {
         let most = Self::DRAWN;
         Self { max_read: most, max_write: most, hesitates: true, seed: Some(seed), fault: None }

@@ -44,7 +44,27 @@ pub struct Pair {
 
 /// One end, its buffers, and the wire that leads to it.
 ///
-/// For an example see [`Pair`].
+/// A [`Pair`] moves its two ends, and a test can do it by hand:
+///
+/// ```
+/// use sotong::test_kit::{Seen, Side, connections};
+/// use sotong::{Config, ReceiveBuffer};
+///
+/// let (client, server) = connections(&Config::default(), &Config::default());
+/// let rx = || ReceiveBuffer::with_capacity(4096);
+/// let (mut client, mut server) = (Side::new(client, rx()), Side::new(server, rx()));
+///
+/// client.send("소통");
+/// client.close(1000, "that is all");
+/// assert!(client.write(&mut server, 10)); // ten bytes have room on the wire
+/// assert!(server.read());
+/// assert_eq!(server.events, []); // two are missing
+///
+/// client.write(&mut server, 1000);
+/// server.read();
+/// let close = Seen::Close(Some((1000, "that is all".into())));
+/// assert_eq!(server.events, [Seen::Text("소통".into()), close]);
+/// ```
 pub struct Side {
     /// The connection.
     pub conn: Connection,
@@ -71,6 +91,8 @@ type Handler = dyn FnMut(&mut Connection, Event<'_>, &mut SendBuffer);
 
 impl Side {
     /// An end with a connection of its own making.
+    ///
+    /// For an example see [`Side`](Self).
     pub fn new(conn: Connection, rx: ReceiveBuffer) -> Self {
         Self {
             conn,
@@ -87,6 +109,8 @@ impl Side {
     }
 
     /// From now on `handler` is given each event, before it is added to `events`.
+    ///
+    /// For an example see the [module](crate::test_kit).
     pub fn react(
         &mut self,
         handler: impl FnMut(&mut Connection, Event<'_>, &mut SendBuffer) + 'static,
@@ -96,6 +120,8 @@ impl Side {
 
     /// Sends a message.
     ///
+    /// For an example see [`Side`](Self).
+    ///
     /// # Panics
     ///
     /// If it may not be sent.
@@ -104,6 +130,8 @@ impl Side {
     }
 
     /// Starts the closing handshake.
+    ///
+    /// For an example see [`Side`](Self).
     ///
     /// # Panics
     ///
@@ -117,6 +145,8 @@ impl Side {
     ///
     /// A connection that has failed says so with its Close frame, and to
     /// [`Connection::handle_eof`].
+    ///
+    /// For an example see [`Side`](Self).
     pub fn read(&mut self) -> bool {
         let any = self.reads && !self.wire.is_empty();
         while self.reads && !self.wire.is_empty() {
@@ -134,6 +164,8 @@ impl Side {
 
     /// Writes what is queued onto the wire of the peer, where there is room for so many bytes; whether
     /// anything has happened.
+    ///
+    /// For an example see [`Side`](Self).
     pub fn write(&mut self, peer: &mut Self, wire_len: usize) -> bool {
         self.conn.poll_transmit(&mut self.tx);
         let mut transmit = self.tx.transmit();
@@ -173,6 +205,8 @@ impl Pair {
     const STEPS: usize = 1_000_000;
 
     /// Two ends with the same settings, past the opening handshake.
+    ///
+    /// For an example see [`Pair`](Self).
     pub fn new(config: &Config) -> Self {
         let (client, server) = connections(config, config);
         let rx = || ReceiveBuffer::with_capacity(config.limits.receive_buffer);
@@ -180,11 +214,32 @@ impl Pair {
     }
 
     /// Two ends of any kind.
+    ///
+    /// ```
+    /// use sotong::test_kit::{Pair, Seen, Side, connections};
+    /// use sotong::{Config, ReceiveBuffer, State, Transport};
+    ///
+    /// let (usual, mut strict) = (Config::default(), Config::default());
+    /// strict.limits.message = 10;
+    /// let (client, server) = connections(&usual, &strict);
+    /// let rx = || ReceiveBuffer::with_capacity(4096);
+    /// let mut pair = Pair::of(Side::new(client, rx()), Side::new(server, rx()));
+    ///
+    /// pair.client.send("more than ten bytes");
+    /// assert_eq!(pair.waiting().count(), 2);
+    /// pair.exchange();
+    /// assert_eq!(pair.client.events, [Seen::Close(Some((1009, "".into())))]);
+    /// assert_eq!(pair.states(), [State::Closed; 2]);
+    /// assert_eq!(pair.transports(), [Transport::Close; 2]);
+    /// assert_eq!(pair.waiting().count(), 0);
+    /// ```
     pub fn of(client: Side, server: Side) -> Self {
         Self { client, server, now: Duration::ZERO, wire_len: Self::WIRE, finished: Vec::new() }
     }
 
     /// Lets bytes flow until none moves.
+    ///
+    /// For an example see the [module](crate::test_kit).
     ///
     /// # Panics
     ///
@@ -212,6 +267,8 @@ impl Pair {
 
     /// Lets time pass up to `end`, or until a deadline passes: when, and whose.
     ///
+    /// For an example see [`Pair`](Self).
+    ///
     /// # Panics
     ///
     /// As of [`exchange`](Self::exchange).
@@ -235,17 +292,23 @@ impl Pair {
     }
 
     /// The sides that have not done with their streams.
+    ///
+    /// For an example see [`of`](Self::of).
     pub fn waiting(&mut self) -> impl Iterator<Item = &mut Side> {
         let sides = [&mut self.client, &mut self.server];
         sides.into_iter().filter(|side| side.conn.transport() != Transport::Close)
     }
 
     /// How far the closing handshake has come, for the client and for the server.
+    ///
+    /// For an example see [`of`](Self::of).
     pub fn states(&self) -> [State; 2] {
         [self.client.conn.state(), self.server.conn.state()]
     }
 
     /// What is to be done with the streams of the client and of the server.
+    ///
+    /// For an example see [`of`](Self::of).
     pub fn transports(&self) -> [Transport; 2] {
         [self.client.conn.transport(), self.server.conn.transport()]
     }

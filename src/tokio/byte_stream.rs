@@ -18,7 +18,9 @@ use crate::close::CloseCode;
 use crate::connection::Outgoing;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    /// The connection as a stream of bytes; see [`ByteStream`].
+    /// The connection as a stream of bytes.
+    ///
+    /// For an example see [`ByteStream`].
     pub fn into_byte_stream(self) -> ByteStream<Self> {
         ByteStream::new(self)
     }
@@ -26,6 +28,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
     /// As [`WebSocket::into_byte_stream`], to read from.
+    ///
+    /// ```
+    /// use sotong::tokio::WebSocket;
+    /// use tokio::io::{AsyncWriteExt, copy};
+    /// use tokio::net::TcpStream;
+    ///
+    /// async fn tunnel(ws: WebSocket<TcpStream>, mut tcp: TcpStream) -> std::io::Result<()> {
+    ///     let (receiver, sender) = ws.split();
+    ///     let mut from_peer = receiver.into_byte_stream();
+    ///     let mut to_peer = sender.into_byte_stream();
+    ///     let (mut from_tcp, mut to_tcp) = tcp.split();
+    ///     let there = async {
+    ///         copy(&mut from_tcp, &mut to_peer).await?;
+    ///         to_peer.shutdown().await
+    ///     };
+    ///     let back = async {
+    ///         copy(&mut from_peer, &mut to_tcp).await?;
+    ///         to_tcp.shutdown().await
+    ///     };
+    ///     tokio::try_join!(there, back)?;
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn into_byte_stream(self) -> ByteStream<Self> {
         ByteStream::new(self)
     }
@@ -33,6 +58,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// As [`WebSocket::into_byte_stream`], to write to.
+    ///
+    /// For an example see [`Receiver::into_byte_stream`].
     pub fn into_byte_stream(self) -> ByteStream<Self> {
         ByteStream::new(self)
     }
@@ -110,12 +137,37 @@ impl<W> ByteStream<W> {
 
     /// The connection, or the half, that this was made of. What is left of a message of which a
     /// part was read comes as that message.
+    ///
+    /// ```
+    /// use sotong::{Event, State};
+    /// use tokio::io::AsyncReadExt;
+    ///
+    /// # use sotong::{Config, Result};
+    /// # use sotong::handshake::client::Request;
+    /// # use sotong::tokio::{accept, connect_over};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let (a, b) = tokio::io::duplex(1024);
+    /// # let ws = tokio::spawn(accept(b, Config::default()));
+    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
+    /// # let ws = ws.await.unwrap()?;
+    /// peer.send_binary(b"helo, and the rest").await?;
+    /// let mut bytes = ws.into_byte_stream();
+    /// let mut greeting = [0; 4];
+    /// bytes.read_exact(&mut greeting).await?;
+    /// assert_eq!(bytes.inner().state(), State::Open);
+    /// let mut ws = bytes.into_inner();
+    /// assert_eq!(ws.recv().await?, Some(Event::Binary(b", and the rest")));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn into_inner(self) -> W {
         self.ws
     }
 
     /// The connection, or the half, that this was made of.
-    pub fn get_ref(&self) -> &W {
+    ///
+    /// For an example see [`into_inner`](Self::into_inner).
+    pub fn inner(&self) -> &W {
         &self.ws
     }
 }

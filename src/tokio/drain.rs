@@ -87,6 +87,8 @@ impl Default for Drain {
 
 impl Drain {
     /// For a server without connections.
+    ///
+    /// For an example see [`Drain`].
     pub fn new() -> Self {
         Self {
             stage: watch::Sender::new(Stage::Serving),
@@ -97,6 +99,8 @@ impl Drain {
 
     /// For a connection that is to be waited for, from now until the guest is dropped. One that comes
     /// late is told at once.
+    ///
+    /// For an example see [`Drain`].
     pub fn guest(&self) -> Guest {
         self.arrived.fetch_add(1, Ordering::Relaxed);
         let _is_here = self.guests.subscribe();
@@ -104,6 +108,8 @@ impl Drain {
     }
 
     /// Tells all guests, waits until they are gone, or for the time given, and cuts the others.
+    ///
+    /// For an example see [`Drain`].
     ///
     /// # Cancel safety
     ///
@@ -140,6 +146,8 @@ pub struct Guest {
 impl Guest {
     /// As [`WebSocket::recv`]. Once the server is to go down it sends a Close frame with 1001; what is
     /// still under way comes, and then `None`.
+    ///
+    /// For an example see [`Drain`].
     ///
     /// # Errors
     ///
@@ -217,7 +225,9 @@ impl Guest {
         wait(&mut self.stage.clone(), Stage::Leaving).await;
     }
 
-    /// Waits until this connection is to end at once; see [`leaving`](Self::leaving).
+    /// Waits until this connection is to end at once.
+    ///
+    /// For an example see [`leaving`](Self::leaving).
     ///
     /// # Cancel safety
     ///

@@ -135,6 +135,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     /// The request may be for something else than a WebSocket: [`Request::upgrade`] tells, and
     /// [`reject`](Self::reject) can answer with a page.
     ///
+    /// For an example see [`Upgrade`].
+    ///
     /// # Errors
     ///
     /// What came is not HTTP, and was refused; the stream failed; it took too long and was answered
@@ -169,16 +171,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     }
 
     /// What was asked for.
+    ///
+    /// For an example see [`Upgrade`].
     pub fn request(&self) -> &Request {
         &self.request
     }
 
     /// The stream below.
+    ///
+    /// ```
+    /// use sotong::handshake::server::Response;
+    /// use sotong::tokio::Upgrade;
+    /// use tokio::net::TcpStream;
+    ///
+    /// async fn answer(upgrade: Upgrade<TcpStream>) -> sotong::Result<()> {
+    ///     if !upgrade.stream().peer_addr()?.ip().is_loopback() {
+    ///         return upgrade.reject(403, &[], b"from this machine only\n").await;
+    ///     }
+    ///     upgrade.accept(&Response::default()).await?.send_text("welcome").await
+    /// }
+    /// ```
     pub fn stream(&self) -> &S {
         &self.io
     }
 
     /// Opens the connection.
+    ///
+    /// For an example see [`Upgrade`].
     ///
     /// # Errors
     ///
@@ -213,6 +232,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     }
 
     /// Answers with something else: a refusal, a redirect, a page. Then the stream is closed.
+    ///
+    /// For an example see [`Upgrade`].
     ///
     /// # Errors
     ///

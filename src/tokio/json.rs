@@ -27,9 +27,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # let request = Request { host: "example.com", ..Request::default() };
     /// # let (client, server) = tokio::join!(connect_over(a, &request, Config::default()), accept(b, Config::default()));
     /// # let (mut client, mut server) = (client?.0, server?);
-    /// client.send_json(&("move", [3, 4])).await?;
+    /// client.feed_json(&("move", [3, 4])).await?; // leaves with what is sent next
+    /// client.send_json(&("turn", [0, 1])).await?;
     /// let (action, to): (String, [i32; 2]) = server.recv_json().await?.expect("it is open");
     /// assert_eq!((&action[..], to), ("move", [3, 4]));
+    /// # assert_eq!(server.recv_json().await?, Some(("turn", [0, 1])));
     /// # Ok(())
     /// # }
     /// ```
@@ -48,6 +50,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Sends a value as JSON in a text message, and waits until the stream has taken it.
     ///
+    /// For an example see [`recv_json`](Self::recv_json).
+    ///
     /// # Errors
     ///
     /// [`Error::Json`](crate::Error::Json) if it cannot be told as JSON, and nothing was queued.
@@ -61,6 +65,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// Queues a value as JSON in a text message, as [`feed_text`](Self::feed_text).
+    ///
+    /// For an example see [`recv_json`](Self::recv_json).
     ///
     /// # Errors
     ///
@@ -77,6 +83,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
     /// As [`WebSocket::recv_json`].
     ///
+    /// For an example see [`WebSocket::recv_json`].
+    ///
     /// # Errors
     ///
     /// As there.
@@ -92,6 +100,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// As [`WebSocket::send_json`].
     ///
+    /// For an example see [`WebSocket::recv_json`].
+    ///
     /// # Errors
     ///
     /// As there.
@@ -104,6 +114,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     }
 
     /// As [`WebSocket::feed_json`].
+    ///
+    /// For an example see [`WebSocket::recv_json`].
     ///
     /// # Errors
     ///

@@ -37,6 +37,14 @@ impl MaybeTls {
     }
 
     /// The socket.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (ws, _response) = sotong::tokio::connect("ws://example.com/").await?;
+    /// println!("connected to {}", ws.stream().tcp().peer_addr()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(tcp) => tcp,

@@ -59,6 +59,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
     /// As [`WebSocket::recv_reader`].
     ///
+    /// For an example see [`WebSocket::recv_reader`].
+    ///
     /// # Errors
     ///
     /// As there.
@@ -96,6 +98,8 @@ pub struct MessageReader<'r, W> {
 
 impl<W> MessageReader<'_, W> {
     /// Whether it is a text message; otherwise it is a binary one.
+    ///
+    /// For an example see [`WebSocket::recv_reader`].
     pub fn is_text(&self) -> bool {
         self.is_text
     }

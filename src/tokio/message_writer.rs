@@ -42,6 +42,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// Begins a binary message that is written bit by bit, of any size. See [`MessageWriter`].
+    ///
+    /// ```
+    /// use sotong::Compress;
+    ///
+    /// # use sotong::{Config, Event, Result};
+    /// # use sotong::handshake::client::Request;
+    /// # use sotong::tokio::{accept, connect_over};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let (a, b) = tokio::io::duplex(1024);
+    /// # let ws = tokio::spawn(accept(b, Config::default()));
+    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
+    /// # let mut ws = ws.await.unwrap()?;
+    /// # let mut picture = &[7; 100][..];
+    /// let mut message = ws.binary_writer().compress(Compress::No); // a picture is small already
+    /// tokio::io::copy(&mut picture, &mut message).await?;
+    /// message.finish().await?;
+    /// # assert_eq!(peer.recv().await?, Some(Event::Binary(&[7; 100])));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn binary_writer(&mut self) -> MessageWriter<'_, Self> {
         MessageWriter { ws: self, fragments: Fragments::new(Opcode::Binary) }
     }
@@ -49,11 +69,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// As [`WebSocket::text_writer`].
+    ///
+    /// For an example see [`WebSocket::text_writer`].
     pub fn text_writer(&mut self) -> MessageWriter<'_, Self> {
         MessageWriter { ws: self, fragments: Fragments::new(Opcode::Text) }
     }
 
     /// As [`WebSocket::binary_writer`].
+    ///
+    /// For an example see [`WebSocket::binary_writer`].
     pub fn binary_writer(&mut self) -> MessageWriter<'_, Self> {
         MessageWriter { ws: self, fragments: Fragments::new(Opcode::Binary) }
     }
@@ -94,6 +118,8 @@ pub struct MessageWriter<'w, W> {
 impl<W> MessageWriter<'_, W> {
     /// Says whether to compress the message, where compression was agreed on. To be called before
     /// anything is written; unless it is, the first fragment decides by its size.
+    ///
+    /// For an example see [`WebSocket::binary_writer`].
     #[must_use]
     pub fn compress(mut self, compress: Compress) -> Self {
         self.fragments.compress(compress);
@@ -104,6 +130,8 @@ impl<W> MessageWriter<'_, W> {
 #[expect(private_bounds, reason = "the two types that may stand there are told")]
 impl<W: Access> MessageWriter<'_, W> {
     /// Sends the end of the message, and waits until the stream has taken it.
+    ///
+    /// For an example see [`WebSocket::text_writer`].
     ///
     /// # Errors
     ///

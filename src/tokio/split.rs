@@ -25,6 +25,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// The receiver goes on answering pings and driving the closing handshake, so it must go on
     /// receiving.
+    ///
+    /// For an example see [the guide](crate#sharing-a-connection-between-tasks).
     pub fn split(self) -> (Receiver<S>, Sender<S>) {
         let Halves { reader, writer } = *self.halves;
         let (read, writer) = writer.split();
@@ -184,6 +186,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Access for End<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
     /// As [`WebSocket::recv`].
     ///
+    /// For an example see [the guide](crate#sharing-a-connection-between-tasks).
+    ///
     /// # Errors
     ///
     /// As there.
@@ -196,6 +200,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
     }
 
     /// As [`WebSocket::recv_chunk`].
+    ///
+    /// For an example see [`WebSocket::recv_chunk`].
     ///
     /// # Errors
     ///
@@ -211,11 +217,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// How far the closing handshake has come.
+    ///
+    /// ```
+    /// use sotong::State;
+    ///
+    /// # use sotong::{Config, Result};
+    /// # use sotong::handshake::client::Request;
+    /// # use sotong::tokio::{accept, connect_over};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let (a, b) = tokio::io::duplex(1024);
+    /// # let ws = tokio::spawn(accept(b, Config::default()));
+    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
+    /// # let ws = ws.await.unwrap()?;
+    /// # let other = tokio::spawn(async move {
+    /// #     while peer.recv().await?.is_some() {}
+    /// #     Ok::<_, sotong::Error>(())
+    /// # });
+    /// let (mut receiver, mut sender) = ws.split();
+    /// assert_eq!(sender.state(), State::Open);
+    /// sender.send_close(None).await?;
+    /// assert_eq!(sender.state(), State::Closing);
+    /// while receiver.recv().await?.is_some() {}
+    /// assert_eq!(sender.state(), State::Closed);
+    /// # other.await.unwrap()
+    /// # }
+    /// ```
     pub fn state(&self) -> State {
         lock(&self.shared.writer).outgoing.state()
     }
 
     /// As [`WebSocket::send_text`].
+    ///
+    /// For an example see [the guide](crate#sharing-a-connection-between-tasks).
     ///
     /// # Errors
     ///
@@ -230,6 +263,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
 
     /// As [`WebSocket::send_binary`].
     ///
+    /// For an example see [`WebSocket::send_text`].
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -243,6 +278,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
 
     /// As [`WebSocket::send_binary_in_place`].
     ///
+    /// For an example see [`WebSocket::send_text`].
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -255,6 +292,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     }
 
     /// As [`WebSocket::send_message`].
+    ///
+    /// For an example see [`WebSocket::send_text`].
     ///
     /// # Errors
     ///
@@ -273,6 +312,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
 
     /// As [`WebSocket::send_prepared`].
     ///
+    /// For an example see [`WebSocket::send_text`].
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -285,6 +326,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     }
 
     /// As [`WebSocket::send_fragment`].
+    ///
+    /// For an example see [`WebSocket::send_fragment`].
     ///
     /// # Errors
     ///
@@ -305,6 +348,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// As [`WebSocket::feed_text`], but for who writes it: [`flush`](Self::flush) does, or what is sent
     /// next. A receiver that waits is not told of it.
     ///
+    /// For an example see [`WebSocket::feed_text`].
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -318,6 +363,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
 
     /// As [`WebSocket::feed_binary`], and as [`feed_text`](Self::feed_text).
     ///
+    /// For an example see [`WebSocket::feed_text`].
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -330,6 +377,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     }
 
     /// As [`WebSocket::feed_message`], and as [`feed_text`](Self::feed_text).
+    ///
+    /// For an example see [`WebSocket::feed_text`].
     ///
     /// # Errors
     ///
@@ -348,6 +397,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
 
     /// As [`WebSocket::feed_prepared`], and as [`feed_text`](Self::feed_text).
     ///
+    /// For an example see [`WebSocket::feed_text`].
+    ///
     /// # Errors
     ///
     /// As of [`send_text`](Self::send_text).
@@ -360,6 +411,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     }
 
     /// As [`WebSocket::ping`].
+    ///
+    /// For an example see [`WebSocket::ping`].
     ///
     /// # Errors
     ///
@@ -374,6 +427,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
 
     /// As [`WebSocket::send_close`]. The receiver then waits for the peer's Close, within its
     /// deadline.
+    ///
+    /// For an example see [the guide](crate#sharing-a-connection-between-tasks).
     ///
     /// # Errors
     ///
@@ -390,6 +445,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     }
 
     /// As [`WebSocket::flush`].
+    ///
+    /// For an example see [`WebSocket::feed_text`].
     ///
     /// # Errors
     ///

@@ -10,6 +10,24 @@ use crate::connection::{Incoming, Outgoing, Received, Sent, Statistics};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// What it has done so far.
+    ///
+    /// ```
+    /// # use sotong::{Config, Event, Result};
+    /// # use sotong::handshake::client::Request;
+    /// # use sotong::tokio::{accept, connect_over};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let (a, b) = tokio::io::duplex(1024);
+    /// # let ws = tokio::spawn(accept(b, Config::default()));
+    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
+    /// # let mut ws = ws.await.unwrap()?;
+    /// ws.send_text("Hello").await?;
+    /// assert_eq!(peer.recv().await?, Some(Event::Text("Hello")));
+    /// let sent = ws.statistics().sent;
+    /// assert_eq!((sent.messages, sent.payload, sent.queued), (1, 5, 0));
+    /// assert_eq!(peer.statistics().received.messages, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn statistics(&self) -> Statistics {
         let Halves { reader, writer } = &*self.halves;
         Statistics { received: reader.statistics(), sent: writer.statistics() }
@@ -20,6 +38,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// what the runtime holds for it neither.
     ///
     /// Of a codec's memory the number is what it is found to take, within a tenth.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sotong::{Agreed, Config, Connection};
+    /// # use sotong::tokio::{Parts, WebSocket};
+    /// # let (stream, _peer) = tokio::io::duplex(1024);
+    /// # let config = Arc::new(Config::default());
+    /// # let connection = Connection::server(Arc::clone(&config), Agreed::default());
+    /// # let ws = WebSocket::from_parts(Parts::new(stream, connection, b""));
+    /// assert!(ws.memory_used() < 500); // idle, and its configuration is of many connections
+    /// ```
     pub fn memory_used(&self) -> usize {
         let Halves { reader, writer } = &*self.halves;
         size_of::<Self>() + size_of::<Halves<S>>() + reader.memory_behind() + writer.memory_behind()
@@ -28,11 +57,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
     /// As [`WebSocket::statistics`].
+    ///
+    /// For an example see [`WebSocket::statistics`].
     pub fn statistics(&self) -> Statistics {
         Statistics { received: self.reader.statistics(), sent: self.link.shared.statistics() }
     }
 
     /// As [`WebSocket::memory_used`], for this half.
+    ///
+    /// For an example see [`WebSocket::memory_used`].
     pub fn memory_used(&self) -> usize {
         size_of::<Self>() + self.reader.memory_behind()
     }
@@ -40,11 +73,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// What was sent so far; the [`Receiver`] knows what came too.
+    ///
+    /// For an example see [`WebSocket::statistics`].
     pub fn statistics(&self) -> Sent {
         self.shared.statistics()
     }
 
     /// As [`WebSocket::memory_used`], for this half and what it shares with the other one.
+    ///
+    /// For an example see [`WebSocket::memory_used`].
     pub fn memory_used(&self) -> usize {
         size_of::<Self>() + self.shared.memory_used()
     }

@@ -8,6 +8,8 @@ use crate::config::Config;
 
 impl Outgoing {
     /// What was sent so far.
+    ///
+    /// For an example see [`Incoming::statistics`](crate::Incoming::statistics).
     pub fn statistics(&self, tx: &SendBuffer) -> Sent {
         self.sent(tx.sent(), tx.len())
     }
@@ -20,6 +22,8 @@ impl Outgoing {
 
     /// The bytes of memory that it has at the moment, itself and what it holds on the heap, with its
     /// configuration if no other connection shares that.
+    ///
+    /// For an example see [`Connection::release`](crate::Connection::release).
     pub fn memory_used(&self) -> usize {
         /// Both halves of a connection have the configuration.
         const HALVES: usize = 2;

@@ -9,6 +9,21 @@ use crate::trace;
 
 impl Outgoing {
     /// As [`Connection::poll_timeout`](crate::Connection::poll_timeout), from what the caller has counted.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use sotong::{Agreed, Config, Connection, SendBuffer, Traffic};
+    ///
+    /// let (_, mut outgoing) = Connection::server(Config::default(), Agreed::default()).split();
+    /// let quiet = Traffic { received: Some(0), sent: 0, queued: false };
+    /// let deadline = outgoing.poll_timeout(Duration::ZERO, quiet).expect("there is always one");
+    /// assert_eq!(deadline, Duration::from_secs(30));
+    /// outgoing.handle_timeout(deadline, quiet)?;
+    /// let mut tx = SendBuffer::new();
+    /// outgoing.poll_transmit(&mut tx);
+    /// assert_eq!(tx.transmit().slices()[0], b"\x89\x00"); // a ping asks whether the peer is there
+    /// # Ok::<(), sotong::TimedOut>(())
+    /// ```
     pub fn poll_timeout(&mut self, now: Duration, seen: Traffic) -> Option<Duration> {
         if self.ended {
             return None;
@@ -20,6 +35,8 @@ impl Outgoing {
 
     /// As [`Connection::handle_timeout`](crate::Connection::handle_timeout), from what the caller has
     /// counted.
+    ///
+    /// For an example see [`poll_timeout`](Self::poll_timeout).
     ///
     /// # Errors
     ///

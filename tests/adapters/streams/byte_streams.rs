@@ -227,7 +227,7 @@ fn of_a_message_that_was_read_in_part_the_rest_comes_as_a_message() {
     let ws = blocking::WebSocket::from_parts(parts(io, connection)).unwrap();
     let mut stream = ws.into_byte_stream();
     stream.read_exact(&mut [0; 3]).unwrap();
-    assert_eq!(stream.get_ref().state(), sotong::State::Open);
+    assert_eq!(stream.inner().state(), sotong::State::Open);
     let mut ws = stream.into_inner();
     assert_eq!(ws.event().unwrap().unwrap(), format!("{:?}", sotong::Event::Binary(b"two")));
     // And the rest of one with a reader of its own is skipped by a stream.
