@@ -11,34 +11,9 @@
 //! [`Request::refuse_http`]. Nothing but the form differs from a handshake over a stream of ours:
 //! the same rules of RFC 6455, section 4.2.1, the same [`Origins`], subprotocols and compression. A
 //! client has a [`Handshake`].
+#![doc = include_str!("http/hyper.md")]
 //!
-//! ```
-//! # #[cfg(all(feature = "tokio", not(miri)))] mod example {
-//! use hyper::{Request, Response, body::Incoming, ext::Protocol};
-//! use hyper_util::rt::TokioIo;
-//! use sotong::handshake::server;
-//! use sotong::tokio::{Parts, WebSocket};
-//!
-//! async fn answer(mut request: Request<Incoming>) -> Response<String> {
-//!     let protocol = request.extensions().get().map(Protocol::as_str); // over HTTP/2
-//!     let asked = server::Request::from_http(&request, protocol);
-//!     match asked.accept_http(&server::Response::default(), sotong::Config::default()) {
-//!         Ok((answer, connection)) => {
-//!             let stream = hyper::upgrade::on(&mut request);
-//!             tokio::spawn(async move {
-//!                 let stream = TokioIo::new(stream.await?); // once the answer is out
-//!                 let mut ws = WebSocket::from_parts(Parts::new(stream, connection, b""));
-//!                 Ok::<_, Box<dyn std::error::Error + Send + Sync>>(ws.send_text("안녕").await?)
-//!             });
-//!             answer
-//!         }
-//!         Err(error) => asked.refuse_http(error),
-//!     }
-//! }
-//! # }
-//! ```
-//!
-//! The example `hyper` is a whole server, the example `axum` has an extractor.
+//! `examples/stacks` has a whole server in hyper, and an extractor for axum.
 //!
 //! What bounds a head and the time it takes is the stack's here: [`Limits::head`] and
 //! [`Timeouts::handshake`] are not looked at.

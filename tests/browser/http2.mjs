@@ -30,7 +30,7 @@ async function check(sentence, body) {
 // Runs the server; its port, and the requests that it has got, as `HTTP/2.0 CONNECT /echo`.
 async function start(...flags) {
   const child = spawn(
-    'cargo', ['run', '--quiet', '--release', '--example', 'hyper', '--features', 'tokio,http,rustls', '--',
+    'cargo', ['run', '--quiet', '--release', '--manifest-path', 'examples/stacks/Cargo.toml', '--example', 'hyper', '--',
       '--listen', '127.0.0.1:0', ...flags],
     { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
   process.on('exit', () => {

@@ -12,7 +12,7 @@ scripts=("$@")
 failed=0
 for script in "${scripts[@]}"; do
   case $script in
-    http2) cargo build --release --features tokio,http,rustls --example hyper >&2 ;;
+    http2) cargo build --release --manifest-path ../../examples/stacks/Cargo.toml --example hyper >&2 ;;
     *) cargo build --release --features tokio,deflate --example chat --example echo >&2 ;;
   esac
   node "$script.mjs" || failed=1

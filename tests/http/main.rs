@@ -1,11 +1,9 @@
-//! WebSockets of HTTP stacks: the rules over HTTP/1.1 and HTTP/2, and the examples behind real
-//! connections of hyper, axum and h2.
+//! WebSockets of HTTP stacks: the rules over HTTP/1.1 and HTTP/2. Over real connections of such
+//! stacks they are tested where those are, in `examples/stacks`.
 #![cfg(feature = "http")]
 
 mod asked;
 mod asking;
-#[cfg(all(feature = "tokio", feature = "rustls", not(miri)))]
-mod stacks;
 
 use http::{Request, Version};
 use sotong::handshake::server;

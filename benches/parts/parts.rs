@@ -1,5 +1,7 @@
-//! The time that each part takes: `cargo bench --all-features --bench parts`.
+//! The time that each part takes: `cargo bench` here, or with
+//! `--manifest-path benches/parts/Cargo.toml`.
 
+#[path = "../work/mod.rs"]
 mod work;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

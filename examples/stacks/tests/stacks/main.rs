@@ -11,10 +11,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 #[expect(dead_code, reason = "how it starts is for the command line")]
-#[path = "../../examples/axum.rs"]
+#[path = "../../axum.rs"]
 mod axum_example;
 #[expect(dead_code, reason = "how it starts is for the command line")]
-#[path = "../../examples/hyper.rs"]
+#[path = "../../hyper.rs"]
 mod hyper_example;
 
 /// Which example answers; both have an echo.
