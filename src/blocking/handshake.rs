@@ -280,7 +280,7 @@ impl<S: Stream> Opening<S> {
         self.deadline = from_now(config.timeouts.close);
         let mut has_shut_down = false;
         let mut scratch = [0; 1024];
-        while self.clock.shut_down(&mut self.io, &mut has_shut_down) {
+        while self.clock.shut_down(&mut self.io, &mut has_shut_down) != Some(false) {
             let read = self.io.read(&mut scratch);
             let over = matches!(self.clock.pause(read), Ok(Some(0)) | Err(_));
             if over || self.check_deadline().is_err() {

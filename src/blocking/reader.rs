@@ -28,9 +28,9 @@ pub(super) trait Link {
     /// and takes it along, or the stream takes nothing at the moment.
     fn flush(&mut self, wait: bool) -> Result<bool>;
 
-    /// Shuts the writing direction down; `false` if the stream cannot. Where it paused, the next
-    /// call tries again.
-    fn shut_down(&mut self) -> bool;
+    /// Shuts the writing direction down; whether the stream did. `None` if it paused: the next call
+    /// tries again.
+    fn shut_down(&mut self) -> Option<bool>;
 }
 
 /// The reading half.
@@ -163,7 +163,8 @@ fn write_replies(incoming: &mut Incoming, link: &mut impl Link) -> Result<()> {
 }
 
 /// Writes what is queued, a server shuts down, and what comes is dropped until the stream ends or its
-/// time is over.
+/// time is over. Then a client shuts down as well: whoever keeps its WebSocket would keep the peer
+/// waiting.
 ///
 /// Whatever fails here ends the wait; how the connection ended is known already.
 fn linger(incoming: &mut Incoming, link: &mut impl Link) {
@@ -177,13 +178,13 @@ fn linger(incoming: &mut Incoming, link: &mut impl Link) {
         match link.with_writer(|outgoing, _| outgoing.transport()) {
             Transport::Close | Transport::Keep => break,
             // Without a way to say that this is the end, nobody ever answers it.
-            Transport::ShutDown if all_written && !link.shut_down() => break,
+            Transport::ShutDown if all_written && link.shut_down() == Some(false) => break,
             Transport::ShutDown | Transport::AwaitEof => {}
         }
         let read = link.read(&mut scratch);
         at_end = match link.clock().pause(read) {
             // Nothing more comes, but the peer may still read.
-            Ok(Some(0)) if !all_written => true,
+            Ok(Some(0)) if !all_written || link.shut_down().is_none() => true,
             Ok(Some(0)) | Err(_) => break,
             Ok(_) => false,
         };
@@ -230,16 +231,16 @@ impl Clock {
     }
 
     /// As [`Link::shut_down`], for a stream and whether it is shut down already.
-    pub(super) fn shut_down(&self, io: &mut impl Stream, has_shut_down: &mut bool) -> bool {
+    pub(super) fn shut_down(&self, io: &mut impl Stream, has_shut_down: &mut bool) -> Option<bool> {
         while !*has_shut_down {
             match self.pause(io.shut_down()) {
-                Ok(None) if self.ticks => return true,
+                Ok(None) if self.ticks => return None,
                 Ok(None) => {}
                 Ok(Some(true)) => *has_shut_down = true,
-                Ok(Some(false)) | Err(_) => return false,
+                Ok(Some(false)) | Err(_) => return Some(false),
             }
         }
-        true
+        Some(true)
     }
 
     pub(super) fn now(&self) -> Duration {

@@ -230,11 +230,11 @@ impl<S: TryClone> Shared<S> {
     }
 
     /// As [`Link::shut_down`], by a handle of the stream. Others may queue and look meanwhile.
-    fn shut_down(&self, io: &mut S) -> bool {
+    fn shut_down(&self, io: &mut S) -> Option<bool> {
         let mut has_shut_down = lock(&self.queue).has_shut_down;
-        let can = self.clock.shut_down(io, &mut has_shut_down);
+        let done = self.clock.shut_down(io, &mut has_shut_down);
         lock(&self.queue).has_shut_down |= has_shut_down;
-        can
+        done
     }
 
     /// Writes what has left the queue, and flushes the stream; whether that is all. It is not if
@@ -293,7 +293,7 @@ impl<S: TryClone> Link for End<S> {
         self.shared.flush(lock(&self.shared.queue), wait)
     }
 
-    fn shut_down(&mut self) -> bool {
+    fn shut_down(&mut self) -> Option<bool> {
         let Self { read, shared } = self;
         shared.shut_down(read)
     }

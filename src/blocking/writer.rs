@@ -98,7 +98,7 @@ impl<S: Stream> Link for Writer<S> {
         }
     }
 
-    fn shut_down(&mut self) -> bool {
+    fn shut_down(&mut self) -> Option<bool> {
         self.clock.shut_down(&mut self.io, &mut self.has_shut_down)
     }
 }

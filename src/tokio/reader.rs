@@ -286,7 +286,8 @@ impl<L: Link> Future for Fail<'_, L> {
 }
 
 /// Writes what is queued, a server shuts down, and what comes is dropped until the stream ends or its
-/// time is over.
+/// time is over. Then a client shuts down as well: whoever keeps its WebSocket would keep the peer
+/// waiting.
 ///
 /// Whatever fails here ends the wait; how the connection ended is known already.
 fn poll_linger<L: Link>(
@@ -304,6 +305,7 @@ fn poll_linger<L: Link>(
         let is_said = goodbye.is_ready();
         let is_over = matches!(goodbye, Poll::Ready(Transport::Close | Transport::Keep))
             || matches!(dropped, Poll::Ready(Ok(0)) if is_said)
+                && link.with_writer(cx, |writer, cx| writer.poll_shut_down(cx)).is_ready()
             || matches!(dropped, Poll::Ready(Err(_)));
         let timed = link.with_writer(cx, |writer, cx| {
             let seen = writer.traffic(None);

@@ -251,7 +251,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Traffic { received, sent: self.taken, queued }
     }
 
-    fn poll_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Shuts the writing direction down, once.
+    pub(super) fn poll_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.shut_down {
             ready!(uninterrupted(|| Pin::new(&mut self.io).poll_shutdown(cx)))?;
             self.shut_down = true;

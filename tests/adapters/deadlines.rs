@@ -238,6 +238,33 @@ async fn a_client_that_has_failed_waits_for_its_server_to_end_the_stream() {
     }
 }
 
+/// A server waits for that, and should not for as long as its client's program likes.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_kept_has_ended_the_stream_in_its_direction() {
+    for in_halves in [false, true] {
+        let (near, mut peer) = pipe(64);
+        let connection = Connection::client(Config::default(), Agreed::default(), || Some([0; 4]));
+        let mut ws = WebSocket::from_parts(parts(near, connection));
+        peer.write_all(b"\x88\x00").await.unwrap();
+        AsyncWriteExt::shutdown(&mut peer).await.unwrap();
+        let start = Instant::now();
+        let mut said = vec![];
+        let kept = if in_halves {
+            let (mut receiver, sender) = ws.split();
+            while receiver.recv().await.unwrap().is_some() {}
+            timeout(HOUR, peer.read_to_end(&mut said))
+                .await
+                .map(|_| (None, Some((receiver, sender))))
+        } else {
+            ws.close(None).await.unwrap();
+            timeout(HOUR, peer.read_to_end(&mut said)).await.map(|_| (Some(ws), None))
+        };
+        assert!(kept.is_ok(), "{kept:?}");
+        assert_eq!(said, b"\x88\x80\0\0\0\0");
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_connection_put_together_again_starts_its_times_anew() {
     let (mut ws, mut peer) = pair(&Config::default(), 4096);

@@ -155,6 +155,30 @@ fn a_client_that_has_failed_waits_for_its_server_to_end_the_stream() {
     }
 }
 
+/// A server waits for that, and should not for as long as its client's program likes.
+#[test]
+fn a_client_that_is_kept_has_ended_the_stream_in_its_direction() {
+    for in_halves in [false, true] {
+        let (near, mut peer) = UnixStream::pair().unwrap();
+        let connection = Connection::client(patient(), Agreed::default(), || Some([0; 4]));
+        let mut ws = websocket(near, connection);
+        peer.write_all(b"\x88\x00").unwrap();
+        peer.shutdown(std::net::Shutdown::Write).unwrap();
+        peer.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut said = vec![];
+        let kept = if in_halves {
+            let (mut receiver, sender) = ws.split().unwrap();
+            while receiver.recv().unwrap().is_some() {}
+            peer.read_to_end(&mut said).map(|_| (None, Some((receiver, sender))))
+        } else {
+            ws.close(None).unwrap();
+            peer.read_to_end(&mut said).map(|_| (Some(ws), None))
+        };
+        assert!(kept.is_ok(), "{kept:?}");
+        assert_eq!(said, b"\x88\x80\0\0\0\0");
+    }
+}
+
 #[test]
 fn both_ends_of_plain_streams_come_to_an_end() {
     let (near, far) = UnixStream::pair().unwrap();

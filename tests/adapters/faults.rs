@@ -177,7 +177,7 @@ fn try_all(
                         run
                     });
                     let is_client = scenario.role == Role::Client;
-                    assert!(!is_client || !run.io.is_shut_down(), "the server ends it first");
+                    assert!(!is_client || !run.io.is_shut_down_first(), "the server ends it first");
                     if !run.io.has_hit() {
                         break;
                     }

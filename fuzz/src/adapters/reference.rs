@@ -200,7 +200,10 @@ impl Reference {
             }
             is_said &= written.is_ok();
             let later = match self.peer.read(self.now, &mut scratch) {
-                Ok(0) if is_said => break,
+                Ok(0) if is_said => match self.peer.shut_down(self.now) {
+                    Ok(()) => break,
+                    Err(later) => Some(later),
+                },
                 Ok(1..) => continue,
                 Ok(0) => None,
                 Err(later) => Some(later),

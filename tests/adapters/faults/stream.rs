@@ -60,6 +60,9 @@ struct Inner {
     dead: Option<What>,
     operations: [usize; 4],
     is_shut_down: bool,
+    /// Whether that was before what comes had ended or failed.
+    is_shut_down_first: bool,
+    has_ended: bool,
     /// What was written and waits to be flushed.
     kept: Vec<u8>,
     keeps: bool,
@@ -85,6 +88,8 @@ impl Faulty {
             dead: None,
             operations: [0; 4],
             is_shut_down: false,
+            is_shut_down_first: false,
+            has_ended: false,
             kept: vec![],
             keeps: !abilities.slices,
             written: vec![],
@@ -100,6 +105,10 @@ impl Faulty {
 
     pub fn is_shut_down(&self) -> bool {
         self.lock().is_shut_down
+    }
+
+    pub fn is_shut_down_first(&self) -> bool {
+        self.lock().is_shut_down_first
     }
 
     pub fn written(&self) -> Vec<u8> {
@@ -218,7 +227,10 @@ impl Inner {
             return match self.dead {
                 Some(What::Fails(kind)) => Poll::Ready(Err(kind.into())),
                 None if !is_over => Poll::Pending,
-                _ => Poll::Ready(Ok(0)),
+                _ => {
+                    self.has_ended = true;
+                    Poll::Ready(Ok(0))
+                }
             };
         }
         let bytes = match self.script.pop_front().expect("it was looked at").bytes {
@@ -260,6 +272,7 @@ impl Inner {
 
     fn shut_down(&mut self, what: Option<What>) -> io::Result<()> {
         self.flush(what)?;
+        self.is_shut_down_first |= !self.has_ended && self.dead.is_none();
         self.is_shut_down = true;
         Ok(())
     }
