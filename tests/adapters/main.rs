@@ -13,6 +13,7 @@ mod ends;
 mod faults;
 mod in_place;
 mod large;
+mod leftover;
 mod origins;
 mod restless;
 mod scripted;
