@@ -56,7 +56,6 @@
 //!     client.send_text("소통")?;
 //!     assert_eq!(client.recv()?, Some(Event::Text("소통")));
 //!     client.close(None)?;
-//!     drop(client); // the server waits for the end of the stream
 //!     server.join().expect("it does not panic")?;
 //! }
 //! # }
@@ -89,7 +88,6 @@
 //!     client.send_text("소통").await?;
 //!     assert_eq!(client.recv().await?, Some(Event::Text("소통")));
 //!     client.close(None).await?;
-//!     drop(client); // the server waits for the end of the stream
 //!     server.await.expect("it does not panic")?;
 //! }
 //! # Ok::<(), sotong::Error>(())

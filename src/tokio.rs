@@ -152,14 +152,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///     let Parts { io, connection, rx, tx } = ws.into_parts();
     ///     WebSocket::from_parts(Parts { io: Box::new(io), connection, rx, tx })
     /// }
-    /// # use sotong::{Config, Event, Result};
-    /// # use sotong::handshake::client::Request;
-    /// # use sotong::tokio::{accept, connect_over};
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-    /// # let (a, b) = tokio::io::duplex(1024);
-    /// # let ws = tokio::spawn(accept(b, Config::default()));
-    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
-    /// # let ws = ws.await.unwrap()?;
+    /// # use sotong::{Config, Event, test_kit::{Manner, tokio_pair}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sotong::Result<()> {
+    /// # let (mut peer, ws) = tokio_pair(&Config::default(), Manner::sound());
     /// # let mut ws = boxed(ws);
     /// # peer.send_text("one").await?;
     /// # assert_eq!(ws.recv().await?, Some(Event::Text("one")));
@@ -235,14 +230,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// ```
     /// use sotong::{CloseCode, Event};
     ///
-    /// # use sotong::{Config, Result};
-    /// # use sotong::handshake::client::Request;
-    /// # use sotong::tokio::{accept, connect_over};
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-    /// # let (a, b) = tokio::io::duplex(1024);
-    /// # let ws = tokio::spawn(accept(b, Config::default()));
-    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
-    /// # let mut ws = ws.await.unwrap()?;
+    /// # use sotong::{Config, test_kit::{Manner, tokio_pair}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sotong::Result<()> {
+    /// # let (mut peer, mut ws) = tokio_pair(&Config::default(), Manner::sound());
     /// # peer.send_text("소통").await?;
     /// # peer.send_binary(&[1, 2]).await?;
     /// # let close = tokio::spawn(async move { peer.close(Some(CloseCode::NORMAL.into())).await });
@@ -277,14 +267,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// ```
     /// use sotong::Event;
     ///
-    /// # use sotong::{Config, Result};
-    /// # use sotong::handshake::client::Request;
-    /// # use sotong::tokio::{accept, connect_over};
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-    /// # let (a, b) = tokio::io::duplex(1024);
-    /// # let ws = tokio::spawn(accept(b, Config::default()));
-    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
-    /// # let mut ws = ws.await.unwrap()?;
+    /// # use sotong::{Config, test_kit::{Manner, tokio_pair}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sotong::Result<()> {
+    /// # let (mut peer, mut ws) = tokio_pair(&Config::default(), Manner::sound());
     /// # let other = tokio::spawn(async move {
     /// #     peer.send_binary(&[1, 2, 3]).await?;
     /// #     assert_eq!(peer.recv().await?, Some(Event::Text("it is here")));
@@ -324,14 +309,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// use sotong::Chunk;
     /// use tokio::io::AsyncWriteExt;
     ///
-    /// # use sotong::{Config, Result};
-    /// # use sotong::handshake::client::Request;
-    /// # use sotong::tokio::{accept, connect_over};
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-    /// # let (a, b) = tokio::io::duplex(1024);
-    /// # let ws = tokio::spawn(accept(b, Config::default()));
-    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
-    /// # let mut ws = ws.await.unwrap()?;
+    /// # use sotong::{Config, test_kit::{Manner, tokio_pair}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sotong::Result<()> {
+    /// # let (mut peer, mut ws) = tokio_pair(&Config::default(), Manner::sound());
     /// # let sending = tokio::spawn(async move { peer.send_binary(&[7; 100_000]).await });
     /// # let mut file = Vec::new();
     /// while let Some(chunk) = ws.recv_chunk().await? {
@@ -364,14 +344,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// ```
     /// use sotong::{Compress, Payload, Prepared};
     ///
-    /// # use sotong::{Config, Event, Result};
-    /// # use sotong::handshake::client::Request;
-    /// # use sotong::tokio::{accept, connect_over};
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-    /// # let (a, b) = tokio::io::duplex(1 << 16);
-    /// # let peer = tokio::spawn(accept(b, Config::default()));
-    /// # let (mut ws, _) = connect_over(a, &Request::default(), Config::default()).await?;
-    /// # let mut peer = peer.await.unwrap()?;
+    /// # use sotong::{Config, Event, test_kit::{Manner, tokio_pair}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sotong::Result<()> {
+    /// # let (mut ws, mut peer) = tokio_pair(&Config::default(), Manner::sound());
     /// ws.send_text("소통").await?;
     /// ws.send_binary(&[1, 2, 3]).await?;
     /// let secret = Payload::text("session=8f3a").compress(Compress::No);
@@ -474,14 +449,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// ```
     /// use sotong::{Payload, Prepared};
     ///
-    /// # use sotong::{Config, Event, Result};
-    /// # use sotong::handshake::client::Request;
-    /// # use sotong::tokio::{accept, connect_over};
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-    /// # let (a, b) = tokio::io::duplex(1024);
-    /// # let ws = tokio::spawn(accept(b, Config::default()));
-    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
-    /// # let mut ws = ws.await.unwrap()?;
+    /// # use sotong::{Config, Event, test_kit::{Manner, tokio_pair}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sotong::Result<()> {
+    /// # let (mut peer, mut ws) = tokio_pair(&Config::default(), Manner::sound());
     /// ws.feed_text("one").await?;
     /// ws.feed_binary(&[2]).await?;
     /// ws.feed_message(Payload::text("three")).await?; // or `&str`, or `&[u8]`
@@ -562,14 +532,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// one type, and no other message may come between them.
     ///
     /// ```
-    /// # use sotong::{Config, Event, Result};
-    /// # use sotong::handshake::client::Request;
-    /// # use sotong::tokio::{accept, connect_over};
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-    /// # let (a, b) = tokio::io::duplex(1024);
-    /// # let ws = tokio::spawn(accept(b, Config::default()));
-    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
-    /// # let mut ws = ws.await.unwrap()?;
+    /// # use sotong::{Config, Event, test_kit::{Manner, tokio_pair}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sotong::Result<()> {
+    /// # let (mut peer, mut ws) = tokio_pair(&Config::default(), Manner::sound());
     /// ws.send_fragment("what is known now, ", false).await?;
     /// ws.send_fragment("and what was not yet known", true).await?;
     /// # let whole = "what is known now, and what was not yet known";
@@ -600,14 +565,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// ```
     /// use sotong::Event;
     ///
-    /// # use sotong::{Config, Result};
-    /// # use sotong::handshake::client::Request;
-    /// # use sotong::tokio::{accept, connect_over};
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-    /// # let (a, b) = tokio::io::duplex(1024);
-    /// # let ws = tokio::spawn(accept(b, Config::default()));
-    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
-    /// # let mut ws = ws.await.unwrap()?;
+    /// # use sotong::{Config, test_kit::{Manner, tokio_pair}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sotong::Result<()> {
+    /// # let (mut peer, mut ws) = tokio_pair(&Config::default(), Manner::sound());
     /// # let other = tokio::spawn(async move {
     /// #     while peer.recv().await?.is_some() {}
     /// #     Ok::<_, sotong::Error>(())
@@ -641,14 +601,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// ```
     /// use sotong::{CloseCode, CloseFrame, State};
     ///
-    /// # use sotong::{Config, Result};
-    /// # use sotong::handshake::client::Request;
-    /// # use sotong::tokio::{accept, connect_over};
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-    /// # let (a, b) = tokio::io::duplex(1024);
-    /// # let ws = tokio::spawn(accept(b, Config::default()));
-    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
-    /// # let mut ws = ws.await.unwrap()?;
+    /// # use sotong::{Config, test_kit::{Manner, tokio_pair}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sotong::Result<()> {
+    /// # let (mut peer, mut ws) = tokio_pair(&Config::default(), Manner::sound());
     /// # let other = tokio::spawn(async move {
     /// #     peer.send_text("and another thing").await?;
     /// #     while peer.recv().await?.is_some() {}
@@ -704,14 +659,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// ```
     /// use sotong::{CloseCode, CloseFrame};
     ///
-    /// # use sotong::{Config, Event, Result};
-    /// # use sotong::handshake::client::Request;
-    /// # use sotong::tokio::{accept, connect_over};
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-    /// # let (a, b) = tokio::io::duplex(1024);
-    /// # let ws = tokio::spawn(accept(b, Config::default()));
-    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
-    /// # let mut ws = ws.await.unwrap()?;
+    /// # use sotong::{Config, Event, test_kit::{Manner, tokio_pair}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sotong::Result<()> {
+    /// # let (mut peer, mut ws) = tokio_pair(&Config::default(), Manner::sound());
     /// let frame = CloseFrame { code: CloseCode::POLICY, reason: "one connection each" };
     /// # let other = tokio::spawn(async move {
     /// #     assert_eq!(peer.recv().await?, Some(Event::Close(Some(frame))));

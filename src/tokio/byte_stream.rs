@@ -84,14 +84,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
 /// ```
 /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
 ///
-/// # use sotong::{Config, Result};
-/// # use sotong::tokio::{accept, connect_over};
-/// # use sotong::handshake::client::Request;
-/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-/// # let (a, b) = tokio::io::duplex(1024);
-/// # let request = Request { host: "example.com", ..Request::default() };
-/// # let (client, server) = tokio::join!(connect_over(a, &request, Config::default()), accept(b, Config::default()));
-/// # let (client, server) = (client?.0, server?);
+/// # use sotong::{Config, test_kit::{Manner, tokio_pair}};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> sotong::Result<()> {
+/// # let (client, server) = tokio_pair(&Config::default(), Manner::sound());
 /// let (mut a, mut b) = (client.into_byte_stream(), server.into_byte_stream());
 /// a.write_all(b"SSH-2.0-").await?;
 /// a.write_all(b"example\r\n").await?;
@@ -142,14 +137,9 @@ impl<W> ByteStream<W> {
     /// use sotong::{Event, State};
     /// use tokio::io::AsyncReadExt;
     ///
-    /// # use sotong::{Config, Result};
-    /// # use sotong::handshake::client::Request;
-    /// # use sotong::tokio::{accept, connect_over};
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-    /// # let (a, b) = tokio::io::duplex(1024);
-    /// # let ws = tokio::spawn(accept(b, Config::default()));
-    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
-    /// # let ws = ws.await.unwrap()?;
+    /// # use sotong::{Config, test_kit::{Manner, tokio_pair}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sotong::Result<()> {
+    /// # let (mut peer, ws) = tokio_pair(&Config::default(), Manner::sound());
     /// peer.send_binary(b"helo, and the rest").await?;
     /// let mut bytes = ws.into_byte_stream();
     /// let mut greeting = [0; 4];

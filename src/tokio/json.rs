@@ -19,14 +19,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// answered; [`recv`](Self::recv) with [`Event::json`](crate::Event::json) tells of them too.
     ///
     /// ```
-    /// # use sotong::{Config, Result};
-    /// # use sotong::tokio::{accept, connect_over};
-    /// # use sotong::handshake::client::Request;
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-    /// # let (a, b) = tokio::io::duplex(1024);
-    /// # let request = Request { host: "example.com", ..Request::default() };
-    /// # let (client, server) = tokio::join!(connect_over(a, &request, Config::default()), accept(b, Config::default()));
-    /// # let (mut client, mut server) = (client?.0, server?);
+    /// # use sotong::{Config, test_kit::{Manner, tokio_pair}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sotong::Result<()> {
+    /// # let (mut client, mut server) = tokio_pair(&Config::default(), Manner::sound());
     /// client.feed_json(&("move", [3, 4])).await?; // leaves with what is sent next
     /// client.send_json(&("turn", [0, 1])).await?;
     /// let (action, to): (String, [i32; 2]) = server.recv_json().await?.expect("it is open");

@@ -24,14 +24,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// ```
     /// use tokio::io::AsyncReadExt;
     ///
-    /// # use sotong::{Config, Result};
-    /// # use sotong::tokio::{accept, connect_over};
-    /// # use sotong::handshake::client::Request;
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-    /// # let (a, b) = tokio::io::duplex(1024);
-    /// # let request = Request { host: "example.com", ..Request::default() };
-    /// # let (client, server) = tokio::join!(connect_over(a, &request, Config::default()), accept(b, Config::default()));
-    /// # let (mut client, mut ws) = (client?.0, server?);
+    /// # use sotong::{Config, test_kit::{Manner, tokio_pair}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sotong::Result<()> {
+    /// # let (mut client, mut ws) = tokio_pair(&Config::default(), Manner::sound());
     /// # client.send_text("a long story").await?;
     /// while let Some(mut message) = ws.recv_reader().await? {
     ///     assert!(message.is_text());

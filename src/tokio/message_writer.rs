@@ -21,14 +21,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// ```
     /// use tokio::io::AsyncWriteExt;
     ///
-    /// # use sotong::{Config, Event, Result};
-    /// # use sotong::tokio::{accept, connect_over};
-    /// # use sotong::handshake::client::Request;
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-    /// # let (a, b) = tokio::io::duplex(1024);
-    /// # let request = Request { host: "example.com", ..Request::default() };
-    /// # let (client, server) = tokio::join!(connect_over(a, &request, Config::default()), accept(b, Config::default()));
-    /// # let (mut peer, mut ws) = (client?.0, server?);
+    /// # use sotong::{Config, Event, test_kit::{Manner, tokio_pair}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sotong::Result<()> {
+    /// # let (mut peer, mut ws) = tokio_pair(&Config::default(), Manner::sound());
     /// let mut message = ws.text_writer();
     /// message.write_all(b"a long ").await?;
     /// message.write_all(b"story").await?;
@@ -46,14 +41,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// ```
     /// use sotong::Compress;
     ///
-    /// # use sotong::{Config, Event, Result};
-    /// # use sotong::handshake::client::Request;
-    /// # use sotong::tokio::{accept, connect_over};
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-    /// # let (a, b) = tokio::io::duplex(1024);
-    /// # let ws = tokio::spawn(accept(b, Config::default()));
-    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
-    /// # let mut ws = ws.await.unwrap()?;
+    /// # use sotong::{Config, Event, test_kit::{Manner, tokio_pair}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sotong::Result<()> {
+    /// # let (mut peer, mut ws) = tokio_pair(&Config::default(), Manner::sound());
     /// # let mut picture = &[7; 100][..];
     /// let mut message = ws.binary_writer().compress(Compress::No); // a picture is small already
     /// tokio::io::copy(&mut picture, &mut message).await?;

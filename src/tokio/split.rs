@@ -221,14 +221,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// ```
     /// use sotong::State;
     ///
-    /// # use sotong::{Config, Result};
-    /// # use sotong::handshake::client::Request;
-    /// # use sotong::tokio::{accept, connect_over};
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-    /// # let (a, b) = tokio::io::duplex(1024);
-    /// # let ws = tokio::spawn(accept(b, Config::default()));
-    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
-    /// # let ws = ws.await.unwrap()?;
+    /// # use sotong::{Config, test_kit::{Manner, tokio_pair}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sotong::Result<()> {
+    /// # let (mut peer, ws) = tokio_pair(&Config::default(), Manner::sound());
     /// # let other = tokio::spawn(async move {
     /// #     while peer.recv().await?.is_some() {}
     /// #     Ok::<_, sotong::Error>(())

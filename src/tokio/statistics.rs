@@ -12,14 +12,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// What it has done so far.
     ///
     /// ```
-    /// # use sotong::{Config, Event, Result};
-    /// # use sotong::handshake::client::Request;
-    /// # use sotong::tokio::{accept, connect_over};
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
-    /// # let (a, b) = tokio::io::duplex(1024);
-    /// # let ws = tokio::spawn(accept(b, Config::default()));
-    /// # let (mut peer, _) = connect_over(a, &Request::default(), Config::default()).await?;
-    /// # let mut ws = ws.await.unwrap()?;
+    /// # use sotong::{Config, Event, test_kit::{Manner, tokio_pair}};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sotong::Result<()> {
+    /// # let (mut peer, mut ws) = tokio_pair(&Config::default(), Manner::sound());
     /// ws.send_text("Hello").await?;
     /// assert_eq!(peer.recv().await?, Some(Event::Text("Hello")));
     /// let sent = ws.statistics().sent;
