@@ -118,3 +118,29 @@ impl fmt::Debug for Fragments {
 fn not_text() -> io::Error {
     io::Error::new(ErrorKind::InvalidData, "a text message is UTF-8 (RFC 6455, section 8.1)")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Agreed, Config, Connection};
+
+    #[test]
+    fn what_others_have_left_open_is_not_continued() {
+        let (_, mut outgoing) = Connection::server(Config::default(), Agreed::default()).split();
+        let mut tx = SendBuffer::new();
+        outgoing.send_fragment("theirs", false, &mut tx).unwrap().queue();
+        let mut message = Fragments::new(Opcode::Text);
+        assert_eq!(message.take(b"ours").unwrap(), 4);
+        let refused = message.encode(true, &mut outgoing, &mut tx);
+        assert_eq!(refused.err(), Some(SendError::MessageUnfinished));
+
+        outgoing.send_fragment("", true, &mut tx).unwrap().queue();
+        message.encode(false, &mut outgoing, &mut tx).unwrap().queue();
+        message.sent(false);
+        assert_eq!(message.take(b"and more").unwrap(), 8);
+        message.encode(true, &mut outgoing, &mut tx).unwrap().queue();
+        message.sent(true);
+        assert!(message.is_finished() && message.take(b"and more").is_err());
+        assert!(tx.transmit().slices().concat().ends_with(b"\x01\x04ours\x80\x08and more"));
+    }
+}

@@ -180,11 +180,13 @@ fn a_writing_half_that_waits_without_reading_asks_for_no_sign_of_life() {
 }
 
 #[test]
-fn a_connection_tells_the_timeouts_that_it_was_made_with() {
+fn a_connection_tells_the_limits_and_the_timeouts_that_it_was_made_with() {
     let mut config = quiet();
     config.timeouts.pong = Some(secs(7));
+    config.limits.head = 700;
     let conn = Connection::server(&config, Agreed::default());
     assert_eq!((conn.timeouts().keepalive, conn.timeouts().pong), (None, Some(secs(7))));
+    assert_eq!(conn.limits().head, 700);
 }
 
 #[test]

@@ -217,6 +217,25 @@ mod tests {
     }
 
     #[test]
+    fn a_claimed_message_comes_piece_by_piece_and_its_end_is_known() {
+        let (mut incoming, mut rx) = client(b"\x01\x02ab");
+        assert_eq!(incoming.advance_chunk(&mut rx), Ok(true));
+        assert_eq!(incoming.claim(&rx), Ok(Some(true)));
+        assert_eq!(incoming.left(&rx), Some((&b"ab"[..], false)));
+        assert!(!incoming.consume(2, &mut rx));
+        assert_eq!(incoming.advance_claimed(&mut rx), Ok(false), "no more is here");
+        assert_eq!(rx.extend(b"\x80\x01c\x81\x02\xc3\xa9"), 7);
+        assert_eq!(incoming.advance_claimed(&mut rx), Ok(true));
+        assert_eq!(incoming.left(&rx), Some((&b"c"[..], true)));
+        assert!(!incoming.is_at_end(&rx));
+        assert!(incoming.consume(1, &mut rx));
+        // The next one came in one piece.
+        assert_eq!(incoming.advance_chunk(&mut rx), Ok(true));
+        assert_eq!(incoming.claim(&rx), Ok(Some(true)));
+        assert_eq!(incoming.left(&rx), Some(("é".as_bytes(), true)));
+    }
+
+    #[test]
     fn control_frames_are_passed_over_but_for_a_close() {
         let (mut incoming, mut rx) = client(b"\x89\x01?\x8a\0\x82\x01a\x88\x02\x03\xe8");
         assert!(!incoming.pass_over_control(&mut rx));
