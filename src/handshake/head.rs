@@ -261,6 +261,13 @@ mod tests {
         HeadSearch::new(&limits)
     }
 
+    #[test]
+    fn names_and_values_are_told_in_their_order() {
+        let headers = Headers::keep(b"GET / HTTP/1.1\r\nHost: a:80\r\nX:\r\nhost:\t b \r\n\r\n");
+        let expected = [("Host", &b"a:80"[..]), ("X", b""), ("host", b"b")];
+        assert!(headers.iter().eq(expected), "{:?}", headers.iter().collect::<Vec<_>>());
+    }
+
     type Verdict = Option<(usize, Result<usize, HandshakeError>)>;
 
     /// The verdict, and after how many bytes it came when they came one by one.

@@ -118,9 +118,23 @@ mod tests {
 
     #[test]
     fn interim_answers_do_not_go_on_forever() {
-        let endless = b"HTTP/1.1 103 \r\nLink: x\r\n\r\n".repeat(1000);
+        let endless = INTERIM.repeat(1000);
         let (len, answered) = ask(&endless);
         assert_eq!(answered.unwrap_err(), HandshakeError::HeadTooLarge);
         assert!(len < 20_000, "{len}");
+
+        // As many bytes as a head may have, and a few more.
+        let mut limits = Limits::default();
+        limits.head = 3 * INTERIM.len();
+        for (count, is_open) in [(3, true), (4, false)] {
+            let mut tunnel = Tunnel::start("a:1", None, &limits, &mut SendBuffer::new());
+            let mut rx = ReceiveBuffer::with_capacity(512);
+            let answer = [INTERIM.repeat(count), b"HTTP/1.1 200 \r\n\r\n".to_vec()].concat();
+            assert_eq!(rx.extend(&answer), answer.len());
+            let answered = tunnel.receive(&mut rx);
+            assert_eq!(matches!(answered, Ok(Some(Answer::Open))), is_open, "{answered:?}");
+        }
     }
+
+    const INTERIM: &[u8] = b"HTTP/1.1 103 \r\nLink: x\r\n\r\n";
 }

@@ -112,7 +112,7 @@ fn of_a_body_no_more_is_kept_than_its_limit() {
         (b"HTTP/1.1 500 \r\nTransfer-Encoding: chunked\r\n\r\n", chunk.repeat(1024 / FEWER)),
         (b"HTTP/1.1 500 \r\n\r\n", vec![b'x'; (1 << 20) / FEWER]),
     ];
-    for limit in [0, 1, 1000, 16 * 1024] {
+    for limit in [0, 1, 1000, 1500, 16 * 1024] {
         config.limits.refusal_body = limit;
         for (head, body) in &bodies {
             let bytes = [head, &body[..]].concat();
