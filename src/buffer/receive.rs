@@ -353,6 +353,31 @@ mod tests {
         assert_eq!((rx.storage.capacity(), rx.is_empty(), rx.received()), (0, true, 3));
     }
 
+    #[cfg(feature = "std")]
+    #[test]
+    fn bytes_that_others_have_read_are_held_and_there_is_room_for_more() {
+        assert_eq!(ReceiveBuffer::holding(b"", 600).storage.capacity(), 0);
+        for len in [1, 599, 600, 5_000] {
+            let mut rx = ReceiveBuffer::holding(&vec![7; len], 600);
+            assert_eq!((rx.unparsed(), rx.received()), (&vec![7; len][..], len as u64));
+            assert_eq!(rx.storage.len(), len.max(600 + CACHE_LINE));
+            rx.skip(len);
+            assert!(rx.spare().len() >= 600);
+        }
+    }
+
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn a_buffer_that_goes_over_to_another_connection_counts_for_that_one() {
+        let mut rx = ReceiveBuffer::with_capacity(600);
+        let room = rx.spare().len();
+        rx.filled(room);
+        assert!(rx.awaits_more());
+        rx.skip(room);
+        rx.resume(77);
+        assert_eq!((rx.received(), rx.awaits_more()), (77, false));
+    }
+
     #[test]
     fn bytes_that_nobody_takes_are_bounded_by_the_capacity() {
         let mut rx = ReceiveBuffer::with_capacity(600);

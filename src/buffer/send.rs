@@ -405,6 +405,24 @@ mod tests {
     /// Enough to move what is queued some times; fewer under an interpreter, which is slow.
     const PUSHES: usize = if cfg!(miri) { 1_000 } else { 10_000 };
 
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn the_rest_of_a_frame_may_be_set_aside_and_is_sent_before_anything_else() {
+        let mut tx = SendBuffer::new();
+        tx.push(b"head");
+        let mut transmit = tx.transmit_with(b"tail!");
+        transmit.consume(6);
+        let rest = transmit.set_aside();
+        assert_eq!((rest, tx.is_empty(), tx.awaits_rest()), (&b"il!"[..], true, true));
+        let mut transmit = tx.transmit_rest(rest);
+        assert_eq!(transmit.slices().concat(), b"il!");
+        transmit.consume(3);
+        assert_eq!(transmit.set_aside(), b"");
+        assert_eq!((tx.awaits_rest(), tx.sent()), (false, 9));
+        tx.resume(100); // of another connection
+        assert_eq!(tx.sent(), 100);
+    }
+
     #[test]
     fn any_sequence_of_short_writes_sends_queue_and_tail_once_and_in_order() {
         for step in 1..=9 {
