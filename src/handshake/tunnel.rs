@@ -124,8 +124,7 @@ mod tests {
         assert!(len < 20_000, "{len}");
 
         // As many bytes as a head may have, and a few more.
-        let mut limits = Limits::default();
-        limits.head = 3 * INTERIM.len();
+        let limits = Limits { head: 3 * INTERIM.len(), ..Limits::default() };
         for (count, is_open) in [(3, true), (4, false)] {
             let mut tunnel = Tunnel::start("a:1", None, &limits, &mut SendBuffer::new());
             let mut rx = ReceiveBuffer::with_capacity(512);
