@@ -104,14 +104,25 @@ impl Decompressor {
 mod tests {
     use super::*;
     use crate::deflate::{Compressor, Deflate};
-    use alloc::vec;
     use alloc::vec::Vec;
+    use alloc::{format, vec};
 
     /// An interpreter is slow: it tries every so-manieth step, and fewer windows.
     const STRIDE: usize = if cfg!(miri) { 63 } else { 1 };
     const WINDOWS: &[u8] = if cfg!(miri) { &[15, 9] } else { &[15, 14, 9, 8] };
     const LARGE: usize = if cfg!(miri) { 3_000 } else { 100_000 };
     const LARGEST_WINDOW: u8 = if cfg!(miri) { 9 } else { 15 };
+
+    #[test]
+    fn a_codec_tells_what_it_is_and_not_what_it_has_seen() {
+        let compressor = Compressor::new(&Deflate::default(), 15, true).unwrap();
+        assert!(format!("{compressor:?}").contains("window_bits: 15"));
+        for (window_bits, name) in [(15, "Full"), (9, "Ring")] {
+            let mut decompressor = decompressor(window_bits, true);
+            decompressor.inflate(b"\xf2H", &mut [0; 9]).unwrap();
+            assert!(format!("{decompressor:?}").contains(name), "{decompressor:?}");
+        }
+    }
 
     fn decompressor(window_bits: u8, keeps_context: bool) -> Decompressor {
         let agreed = DeflateParameters::default();

@@ -28,6 +28,19 @@ fn a_connection_knows_what_it_takes() {
 }
 
 #[test]
+fn a_half_that_reads_knows_what_it_takes() {
+    let (mut incoming, _outgoing) = End::new(Role::Server, &Config::default()).conn.split();
+    let mut rx = ReceiveBuffer::with_capacity(512);
+    let ping = frame_to(Role::Server, 0x89, b"?");
+    assert_eq!(rx.extend(&ping), ping.len());
+    let (idle, before) = (incoming.memory_used(), LIVE.get());
+    assert!(matches!(incoming.next_event(&mut rx), Ok(Some(Event::Ping(b"?")))));
+    let took = (LIVE.get() - before) as usize;
+    assert!(took > 125, "until the other half answers");
+    assert_eq!(incoming.memory_used(), idle + took);
+}
+
+#[test]
 fn a_configuration_that_others_share_is_not_counted() {
     let config = Arc::new(Config::default());
     let (conn, new) = live(|| Connection::server(Arc::clone(&config), Agreed::default()));

@@ -160,6 +160,13 @@ fn a_prepared_message_is_compressed_once_for_all_that_keep_no_context() {
     assert_eq!(send(both(15, false), &message.clone()), compressed);
     assert_eq!(send(both(9, false), &message)[0], 0xc1);
     assert_eq!(send(Agreed::default(), &message)[..2], [0x81, LONG.len() as u8]);
+    // What is sent is the same memory, not only the same bytes.
+    let place = || {
+        let mut end = End::with(Role::Server, &config, both(15, false));
+        let transmit = end.conn.send_prepared(&message, &mut end.tx).unwrap();
+        transmit.slices().map(<[u8]>::as_ptr).into_iter().last()
+    };
+    assert_eq!(place(), place());
 
     // With context each connection compresses for itself: the second time is a reference.
     let mut pair = Pair::new(Role::Server, &config, both(15, true));
@@ -180,6 +187,48 @@ fn a_prepared_message_is_compressed_once_for_all_that_keep_no_context() {
     assert_eq!(send(both(15, false), &Prepared::new(&noise[..]))[0], 0x82);
     let always = Payload::binary(&noise).compress(Compress::Yes);
     assert_eq!(send(both(15, false), &Prepared::new(always))[0], 0xc2);
+}
+
+#[test]
+fn a_prepared_message_is_compressed_once_for_each_window() {
+    // The second half repeats the first, from further back than the smallest window reaches.
+    let half = noise(600);
+    let message = Prepared::new(&[&half[..], &half].concat()[..]);
+    let config = config(|deflate| deflate.threshold = 1200);
+    let mut lens = vec![];
+    for window_bits in [15, 9, 15] {
+        let mut pair = Pair::new(Role::Server, &config, both(window_bits, false));
+        pair.sender.conn.send_prepared(&message, &mut pair.sender.tx).unwrap().queue();
+        let bytes = pair.sender.drain();
+        let (events, _, error, ..) = pair.receiver.feed([&bytes[..]]);
+        assert_eq!((events.len(), error), (1, None), "a window of {window_bits} bits");
+        lens.push((bytes[0] == 0xc1 || bytes[0] == 0xc2, bytes.len() < 700));
+    }
+    // Noise that does not repeat itself within the window stays as it is.
+    assert_eq!(lens, [(true, true), (false, false), (true, true)]);
+    // A byte less than the threshold stays too.
+    let below = Prepared::new(&[&half[..], &half[1..]].concat()[..]);
+    let mut pair = Pair::new(Role::Server, &config, both(15, false));
+    pair.sender.conn.send_prepared(&below, &mut pair.sender.tx).unwrap().queue();
+    assert_eq!(pair.sender.drain()[0], 0x82);
+}
+
+#[test]
+fn what_a_fragment_inflates_to_comes_without_waiting_for_the_next() {
+    let mut config = config(|deflate| deflate.threshold = 0);
+    config.limits.inflation = u32::MAX;
+    let mut sender = End::with(Role::Server, &config, both(15, false));
+    let zeros = vec![0; 300_000];
+    sender.conn.send_fragment(&zeros[..], false, &mut sender.tx).unwrap().queue();
+    let bytes = sender.drain();
+    let mut receiver = End::with(Role::Client, &config, both(15, false));
+    assert_eq!(receiver.rx.extend(&bytes), bytes.len());
+    let mut len = 0;
+    while let Some(chunk) = receiver.conn.next_chunk(&mut receiver.rx).unwrap() {
+        let sotong::Chunk::Binary { piece, last: false } = chunk else { panic!("{chunk:?}") };
+        len += piece.len();
+    }
+    assert_eq!(len, zeros.len());
 }
 
 #[test]

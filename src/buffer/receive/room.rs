@@ -99,6 +99,15 @@ mod tests {
     use super::*;
     use core::ops::Range;
 
+    #[test]
+    fn no_line_of_the_cache_begins_where_the_storage_ends() {
+        let mut rx = holding(1000, 0..0, 0..0);
+        let len = rx.storage.as_ptr().align_offset(CACHE_LINE) + 8 * CACHE_LINE;
+        rx.storage.truncate(len);
+        assert_eq!(rx.before_line(len - CACHE_LINE - 10), 10);
+        assert_eq!(rx.before_line(len - 10), 0);
+    }
+
     const STEP: usize = ReceiveBuffer::INFLATE_STEP;
     const NEVER: usize = usize::MAX;
 
