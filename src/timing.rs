@@ -256,6 +256,24 @@ mod tests {
     }
 
     #[test]
+    fn what_had_piled_up_before_a_ping_and_goes_out_is_a_sign_of_life() {
+        let queued = |sent| Traffic { received: Some(0), sent, queued: true };
+        for (piled_up, deadline) in [(secs(29), secs(61)), (secs(31), secs(50))] {
+            let mut timing = timing();
+            timing.poll(secs(0), QUIET, false);
+            if piled_up < secs(30) {
+                timing.poll(piled_up, queued(0), false);
+                assert_eq!(timing.handle(secs(30), queued(0), false), Ok(true), "a ping");
+            } else {
+                assert_eq!(timing.handle(secs(30), QUIET, false), Ok(true), "a ping");
+                timing.poll(piled_up, queued(0), false);
+            }
+            assert_eq!(timing.poll(secs(31), queued(0), false), Some(secs(50)), "its pong");
+            assert_eq!(timing.poll(secs(31), queued(5), false), Some(deadline));
+        }
+    }
+
+    #[test]
     fn any_byte_is_a_sign_of_life() {
         let mut timing = timing();
         timing.poll(secs(0), QUIET, false);

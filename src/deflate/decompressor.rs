@@ -119,7 +119,9 @@ mod tests {
         assert!(format!("{compressor:?}").contains("window_bits: 15"));
         for (window_bits, name) in [(15, "Full"), (9, "Ring")] {
             let mut decompressor = decompressor(window_bits, true);
+            let idle = decompressor.memory_used();
             decompressor.inflate(b"\xf2H", &mut [0; 9]).unwrap();
+            assert!(decompressor.memory_used() >= idle + (1 << window_bits), "{name}");
             assert!(format!("{decompressor:?}").contains(name), "{decompressor:?}");
         }
     }

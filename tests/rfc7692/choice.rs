@@ -161,12 +161,16 @@ fn a_prepared_message_is_compressed_once_for_all_that_keep_no_context() {
     assert_eq!(send(both(9, false), &message)[0], 0xc1);
     assert_eq!(send(Agreed::default(), &message)[..2], [0x81, LONG.len() as u8]);
     // What is sent is the same memory, not only the same bytes.
-    let place = || {
-        let mut end = End::with(Role::Server, &config, both(15, false));
+    let mut ends = [(); 2].map(|()| End::with(Role::Server, &config, both(15, false)));
+    let [one, other] = ends.each_mut().map(|end| {
         let transmit = end.conn.send_prepared(&message, &mut end.tx).unwrap();
-        transmit.slices().map(<[u8]>::as_ptr).into_iter().last()
-    };
-    assert_eq!(place(), place());
+        transmit
+            .slices()
+            .iter()
+            .map(|slice| (slice.as_ptr(), slice.len()))
+            .max_by_key(|place| place.1)
+    });
+    assert_eq!(one, other);
 
     // With context each connection compresses for itself: the second time is a reference.
     let mut pair = Pair::new(Role::Server, &config, both(15, true));
@@ -213,22 +217,34 @@ fn a_prepared_message_is_compressed_once_for_each_window() {
     assert_eq!(pair.sender.drain()[0], 0x82);
 }
 
+/// However much it is, and wherever the bytes that have come of it end.
 #[test]
-fn what_a_fragment_inflates_to_comes_without_waiting_for_the_next() {
+fn what_a_fragment_inflates_to_comes_without_waiting_for_more() {
     let mut config = config(|deflate| deflate.threshold = 0);
     config.limits.inflation = u32::MAX;
-    let mut sender = End::with(Role::Server, &config, both(15, false));
-    let zeros = vec![0; 300_000];
-    sender.conn.send_fragment(&zeros[..], false, &mut sender.tx).unwrap().queue();
-    let bytes = sender.drain();
-    let mut receiver = End::with(Role::Client, &config, both(15, false));
-    assert_eq!(receiver.rx.extend(&bytes), bytes.len());
-    let mut len = 0;
-    while let Some(chunk) = receiver.conn.next_chunk(&mut receiver.rx).unwrap() {
-        let sotong::Chunk::Binary { piece, last: false } = chunk else { panic!("{chunk:?}") };
-        len += piece.len();
+    for window_bits in [15, 9] {
+        let agreed = both(window_bits, false);
+        let mut sender = End::with(Role::Server, &config, agreed);
+        sender.conn.send_fragment(&[0; 100_000][..], false, &mut sender.tx).unwrap().queue();
+        let bytes = sender.drain();
+        let received = |pieces: &[&[u8]]| {
+            let mut receiver = End::with(Role::Client, &config, agreed);
+            let mut len = 0;
+            for piece in pieces {
+                assert_eq!(receiver.rx.extend(piece), piece.len());
+                while let Some(chunk) = receiver.conn.next_chunk(&mut receiver.rx).unwrap() {
+                    let sotong::Chunk::Binary { piece, .. } = chunk else { panic!("{chunk:?}") };
+                    len += piece.len();
+                }
+            }
+            len
+        };
+        for end in 4..=bytes.len() {
+            let byte_by_byte: Vec<&[u8]> = bytes[..end].chunks(1).collect();
+            assert_eq!(received(&[&bytes[..end]]), received(&byte_by_byte), "{window_bits}, {end}");
+        }
+        assert_eq!(received(&[&bytes]), 100_000);
     }
-    assert_eq!(len, zeros.len());
 }
 
 #[test]

@@ -159,6 +159,16 @@ fn a_closing_handshake_is_told_with_its_codes_and_without_its_reason() {
 }
 
 #[test]
+fn a_connection_that_just_ends_is_not_told_to_be_closed() {
+    let mut pair = pair();
+    let (_, events) = heard(|| {
+        pair.server.close(1001, "");
+        let _too_soon = pair.server.conn.handle_eof();
+    });
+    assert!(!events.iter().any(|event| event.contains("connection closed")), "{events:?}");
+}
+
+#[test]
 fn a_broken_rule_is_a_warning_with_its_section_and_code() {
     let mut pair = pair();
     pair.server.wire.extend(b"\x81\x81\0\0\0\0\xff");
