@@ -215,6 +215,7 @@ fn deadline(since: Option<Moment>, after: Option<Duration>) -> Option<Duration> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
 
     const QUIET: Traffic = Traffic { received: Some(0), sent: 0, queued: false };
 
@@ -271,6 +272,28 @@ mod tests {
             assert_eq!(timing.poll(secs(31), queued(0), false), Some(secs(50)), "its pong");
             assert_eq!(timing.poll(secs(31), queued(5), false), Some(deadline));
         }
+    }
+
+    #[test]
+    fn few_pings_share_a_token() {
+        let mut tokens: Vec<u16> =
+            (0..1000_u32).map(|n| Token::of(&n.to_be_bytes()).0.get()).collect();
+        tokens.sort_unstable();
+        tokens.dedup();
+        assert!(tokens.len() > 980, "{}", tokens.len());
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn with_another_epoch_all_begins_anew_but_what_was_measured() {
+        let mut timing = timing();
+        let ping = Token::of(b"?");
+        timing.0.ask(secs(100), ping);
+        assert_eq!(timing.0.answer(secs(101), ping), Some(secs(1)));
+        assert_eq!(timing.poll(secs(101), QUIET, false), Some(secs(131)));
+        timing.0.restart();
+        assert_eq!(timing.poll(secs(0), QUIET, false), Some(secs(30)));
+        assert_eq!(timing.0.round_trip(), Some(secs(1)));
     }
 
     #[test]
