@@ -20,7 +20,7 @@ case $seconds in '' | *[!0-9]*) echo "usage: fuzz/run.sh [SECONDS] [TARGET...]" 
 rustup toolchain list | grep -q '^nightly' ||
   rustup toolchain install nightly --profile minimal --no-self-update || exit
 cargo fuzz --version 2>/dev/null | grep -q " $cargo_fuzz$" ||
-  cargo install cargo-fuzz --locked --force --version "$cargo_fuzz" || exit
+  cargo install cargo-fuzz --locked --debug --force --version "$cargo_fuzz" || exit
 
 all=$(sed -n 's/^name = "\(.*\)"$/\1/p' Cargo.toml | grep -v '^sotong-fuzz$')
 targets=("$@")

@@ -30,7 +30,7 @@ rustup toolchain list | grep -q '^nightly' ||
   rustup toolchain install nightly --profile minimal --no-self-update
 rustup component add llvm-tools --toolchain nightly 2>/dev/null
 cargo llvm-cov --version 2>/dev/null | grep -q " $cargo_llvm_cov$" ||
-  cargo install cargo-llvm-cov --locked --force --version "$cargo_llvm_cov"
+  cargo install cargo-llvm-cov --locked --debug --force --version "$cargo_llvm_cov"
 
 out=${CARGO_TARGET_DIR:-target}/coverage
 rm -rf "$out" && mkdir -p "$out"
