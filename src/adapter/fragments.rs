@@ -122,7 +122,8 @@ fn not_text() -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Agreed, Config, Connection};
+    use crate::config::Config;
+    use crate::connection::{Agreed, Connection};
 
     #[test]
     fn what_others_have_left_open_is_not_continued() {

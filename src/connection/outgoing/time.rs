@@ -87,7 +87,8 @@ impl Outgoing {
 #[cfg(all(test, feature = "std"))]
 mod tests {
     use super::*;
-    use crate::{Agreed, Config, Connection};
+    use crate::config::Config;
+    use crate::connection::{Agreed, Connection};
 
     #[test]
     fn a_clock_that_is_restarted_moves_the_deadlines() {
