@@ -726,3 +726,21 @@ fn codec(
 fn traffic(rx: &ReceiveBuffer, tx: &SendBuffer) -> Traffic {
     Traffic { received: Some(rx.received()), sent: tx.sent(), queued: !tx.is_empty() }
 }
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_restarted_moves_the_deadlines() {
+        let (_, mut outgoing) = Connection::server(Config::default(), Agreed::default()).split();
+        let quiet = Traffic { received: Some(0), sent: 0, queued: false };
+        for (now, deadline) in [(100, 130), (110, 130), (0, 30)] {
+            if now == 0 {
+                outgoing.restart_clock();
+            }
+            let next = outgoing.poll_timeout(Duration::from_secs(now), quiet);
+            assert_eq!(next, Some(Duration::from_secs(deadline)));
+        }
+    }
+}
