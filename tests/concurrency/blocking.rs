@@ -76,7 +76,7 @@ impl Stream for Wire {
 
     fn shut_down(&mut self) -> io::Result<bool> {
         self.wait(|peer| {
-            peer.is_shut = true;
+            peer.shut_down();
             Some(0)
         });
         Ok(true)

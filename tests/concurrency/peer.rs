@@ -32,6 +32,8 @@ pub struct Peer {
     looked_at: usize,
     has_closed: bool,
     has_seen_close: bool,
+    /// Whether we have seen the end of what it sends.
+    has_told_end: bool,
     /// Whether our writing direction is shut down.
     pub is_shut: bool,
 }
@@ -51,6 +53,7 @@ impl Peer {
             looked_at: 0,
             has_closed,
             has_seen_close: false,
+            has_told_end: false,
             is_shut: false,
         };
         for (first, payload) in sent {
@@ -80,7 +83,8 @@ impl Peer {
     /// What our read gives; `None` while there is nothing.
     pub fn read(&mut self, buf: &mut [u8]) -> Option<usize> {
         if self.sent.is_empty() {
-            return (self.has_ended() || self.has_failed()).then_some(0);
+            self.has_told_end = self.has_ended() || self.has_failed();
+            return self.has_told_end.then_some(0);
         }
         let n = buf.len().min(self.sent.len()).min(MAX_READ);
         for (octet, sent) in buf.iter_mut().zip(self.sent.drain(..n)) {
@@ -100,6 +104,12 @@ impl Peer {
         self.written.extend(&bytes[..n]);
         self.answer();
         Some(n)
+    }
+
+    /// Our writing direction is shut down; a client waits for its server to do that first.
+    pub fn shut_down(&mut self) {
+        assert!(self.role == Role::Client || self.has_told_end, "the server ends the stream");
+        self.is_shut = true;
     }
 
     /// "The server MUST close the connection immediately": a client waits for that (section 7.1.1).

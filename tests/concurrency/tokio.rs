@@ -71,7 +71,7 @@ impl Near {
             self.output.drain(..sent);
         }
         if self.is_shut && self.output.is_empty() {
-            peer.is_shut = true;
+            peer.shut_down();
         }
         let mut came = 0;
         if self.input.is_empty() && !self.has_ended {
