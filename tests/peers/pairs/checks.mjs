@@ -111,14 +111,24 @@ async function closing(conversation) {
   }
 }
 
+/**
+ * The server says 1009 and shuts down (section 7.1.1) while the rest of the message still comes. nginx takes that for the
+ * end of both directions and resets the client's connection. A client that happens to write before it has read our Close
+ * never gets to it: once in some 800 times with Python's, as measured. So behind nginx it is asked again.
+ */
 async function tooLarge(conversation) {
+  const behindNginx = conversation.url.startsWith('wss:')
   for (const { from, to } of directions(conversation)) {
     if (!to.name.startsWith('our')) continue
     for (const message of [text(prose(MIB + 1)), binary(noise(MIB + 1))]) {
-      await conversation.open()
-      from.order({ order: 'send', ...message })
-      assert.equal((await from.event('closed')).code, 1009, `what ${from.name} heard`)
-      await to.event('closed')
+      let code = 1006
+      for (let tries = behindNginx ? 3 : 1; code === 1006 && tries > 0; tries -= 1) {
+        await conversation.open()
+        from.order({ order: 'send', ...message })
+        code = (await from.event('closed')).code
+        await to.event('closed')
+      }
+      assert.equal(code, 1009, `what ${from.name} heard`)
     }
   }
 }
