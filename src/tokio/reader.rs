@@ -97,7 +97,7 @@ impl Reader {
     }
 
     /// Ready with whether there is something to lend; `false` once the connection is closed.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn poll_advance<L: Link, const BY: u8>(
         &mut self,
         link: &mut L,

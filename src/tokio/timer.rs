@@ -2,11 +2,12 @@
 
 use std::boxed::Box;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::OnceLock;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use ::tokio::task::coop::unconstrained;
 use ::tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::adapter::Result;
@@ -18,6 +19,16 @@ use crate::timing::Traffic;
 pub(super) struct Timer {
     /// Set to some deadline of before: a later one is not worth to set it anew.
     sleep: Option<Pin<Box<Sleep>>>,
+    /// As the sleep was left. A connection that waits again for the same task need not look at the
+    /// sleep, which lies elsewhere in memory.
+    armed: Option<Armed>,
+}
+
+/// A sleep that goes off at a time, and whom it wakes then.
+#[derive(Debug)]
+struct Armed {
+    at: Duration,
+    waker: Waker,
 }
 
 /// The epoch of all connections; a clock that tokio has paused may be a little behind it.
@@ -57,24 +68,36 @@ impl Timer {
             let now = clock.duration_since(epoch);
             let deadline = outgoing.poll_timeout(now, seen);
             // A time so far away that it cannot be told never comes.
-            let Some(deadline) = deadline.and_then(|deadline| epoch.checked_add(deadline)) else {
+            let at_and_deadline = deadline.and_then(|at| Some((at, epoch.checked_add(at)?)));
+            let Some((at, deadline)) = at_and_deadline else {
                 return Poll::Pending;
             };
-            let earliest = clock + Self::GRANULE;
-            let sleep = self.sleep.get_or_insert_with(|| {
-                let mut sleep = Box::pin(sleep_until(deadline.max(earliest)));
-                // A task that has used up its budget, as with a peer that never pauses, would be sent
-                // away before the timer is set.
-                sleep.as_mut().reset(deadline.max(earliest));
-                sleep
-            });
+            if self.armed.as_ref().is_some_and(|armed| armed.is_enough(now, at, cx.waker())) {
+                return Poll::Pending;
+            }
+            let soonest = deadline.max(clock + Self::GRANULE);
+            let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(soonest)));
             if sleep.is_elapsed() && sleep.deadline() >= deadline {
                 return Poll::Ready(outgoing.handle_timeout(now, seen).map_err(Into::into));
             }
-            if sleep.is_elapsed() || sleep.deadline() > deadline.max(earliest) {
-                sleep.as_mut().reset(deadline.max(earliest));
+            if sleep.is_elapsed() || sleep.deadline() > soonest {
+                sleep.as_mut().reset(soonest);
             }
-            ready!(sleep.as_mut().poll(cx));
+            // A task that has used up its budget, as with a peer that never pauses, would be sent away
+            // before the sleep knows whom to wake.
+            if pin!(unconstrained(sleep.as_mut())).poll(cx).is_pending() {
+                let at = sleep.deadline().duration_since(epoch);
+                self.armed = Some(Armed { at, waker: cx.waker().clone() });
+                return Poll::Pending;
+            }
         }
+    }
+}
+
+impl Armed {
+    /// Whether who waits with `waker` will be woken in time for `deadline`.
+    #[inline(always)]
+    fn is_enough(&self, now: Duration, deadline: Duration, waker: &Waker) -> bool {
+        now < self.at && self.at <= deadline && self.waker.will_wake(waker)
     }
 }

@@ -172,8 +172,12 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         incoming: &mut Incoming,
         cx: &mut Context<'_>,
     ) -> (State, Transport) {
-        self.outgoing.answer(incoming);
-        let _: Poll<io::Result<()>> = self.poll_write_queue(cx);
+        if incoming.has_reply() {
+            self.outgoing.answer(incoming);
+        }
+        if !self.is_at_rest() {
+            let _: Poll<io::Result<()>> = self.poll_write_queue(cx);
+        }
         (self.outgoing.state(), self.outgoing.transport())
     }
 
@@ -218,6 +222,12 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         }
         self.taken = self.tx.moved();
         Poll::Ready(Ok(()))
+    }
+
+    /// Whether there is nothing to write: asked before nearly every read.
+    #[inline(always)]
+    fn is_at_rest(&self) -> bool {
+        !self.unflushed && self.tx.is_empty() && !self.outgoing.is_due()
     }
 
     /// Keeps in mind what is known of how much the stream has taken.
