@@ -1,17 +1,19 @@
 //! Deadlines and ends of the tokio adapter, under a paused clock.
 
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use sotong::test_kit::{Pipe, pipe};
 use sotong::tokio::WebSocket;
 use sotong::{
     Agreed, CloseCode, Config, Connection, Error, Event, Message, ProtocolError, TimedOut,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::task::consume_budget;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::scripted::{masked, parts, server};
@@ -321,6 +323,35 @@ async fn a_close_that_came_in_time_counts_however_late_it_is_looked_at() {
     sleep(Duration::from_secs(60)).await;
     assert_eq!(ws.recv().await.unwrap(), Some(Event::Text("last words")));
     assert_eq!(ws.recv().await.unwrap(), Some(Event::Close(None)));
+}
+
+/// What waits in a task of its own hears that the peer was given up.
+async fn assert_given_up(waiting: impl Future<Output = Option<Error>> + Send + 'static) {
+    let error = timeout(HOUR, tokio::spawn(waiting)).await.expect("nobody was woken").unwrap();
+    assert!(matches!(error, Some(Error::TimedOut(TimedOut::Pong))), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_wakes_the_task_that_waits_now() {
+    let (mut ws, _far) = pair(&Config::default(), 512);
+    assert!(ws.recv().now_or_never().is_none(), "a task that is gone by then");
+    assert_given_up(async move { ws.recv().await.err() }).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_begins_to_wait_without_budget_has_its_deadline() {
+    let (mut ws, _far) = pair(&Config::default(), 512);
+    assert_given_up(async move {
+        let mut waiting = pin!(ws.recv());
+        poll_fn(|cx| {
+            while pin!(consume_budget()).poll(cx).is_ready() {}
+            assert!(waiting.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        waiting.await.err()
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
