@@ -87,6 +87,16 @@ impl Timing {
         [stalled, other].into_iter().flatten().min()
     }
 
+    /// Whether the time that [`poll`](Self::poll) told last is still right, since nothing has moved that
+    /// counts: nothing came, and what goes out goes out at once.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn stands(&self, seen: Traffic) -> bool {
+        self.heard.is_some()
+            && seen.received == Some(self.received)
+            && self.stalled.is_none()
+            && !seen.queued
+    }
+
     /// Whether a ping is due now.
     ///
     /// # Errors
@@ -272,6 +282,26 @@ mod tests {
             assert_eq!(timing.poll(secs(31), queued(0), false), Some(secs(50)), "its pong");
             assert_eq!(timing.poll(secs(31), queued(5), false), Some(deadline));
         }
+    }
+
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn a_deadline_stands_until_something_comes_or_waits_to_go_out() {
+        let mut timing = timing();
+        assert!(!timing.0.stands(QUIET), "there was none");
+        let deadline = timing.poll(secs(0), QUIET, false);
+        let sent = Traffic { sent: 7, ..QUIET };
+        for seen in [QUIET, sent] {
+            assert!(timing.0.stands(seen));
+            assert_eq!(timing.poll(secs(1), seen, false), deadline);
+        }
+        let queued = Traffic { queued: true, ..QUIET };
+        let came = Traffic { received: Some(1), ..QUIET };
+        for seen in [queued, came, Traffic { received: None, ..QUIET }] {
+            assert!(!timing.0.stands(seen));
+        }
+        timing.poll(secs(2), queued, false);
+        assert!(!timing.0.stands(QUIET), "the peer has taken what had piled up");
     }
 
     #[test]

@@ -323,7 +323,8 @@ impl<'p> Transmit<'_, 'p> {
         }
     }
 
-    /// Copies a short payload behind its header: one slice costs less to write than two.
+    /// Copies a short payload behind what goes before it, if anything does: one slice costs less to
+    /// write than two.
     ///
     /// ```
     /// # use sotong::{Agreed, Config, Connection, SendBuffer};
@@ -337,7 +338,7 @@ impl<'p> Transmit<'_, 'p> {
     /// ```
     #[inline]
     pub fn join_short(&mut self) {
-        if self.tail.len() <= Self::SHORT {
+        if self.tail.len() <= Self::SHORT && !self.tx.is_empty() {
             self.join();
         }
     }
@@ -470,14 +471,17 @@ mod tests {
     }
 
     #[test]
-    fn a_short_payload_is_copied_behind_its_header_and_a_longer_one_is_not() {
-        for (tail, copied) in [(0, 0), (1, 1), (4096, 4096), (4097, 0)] {
+    fn a_short_payload_is_copied_behind_its_header_a_longer_one_and_one_without_header_are_not() {
+        let cases = [(2, 0, 0), (2, 1, 1), (2, 4096, 4096), (2, 4097, 0), (0, 0, 0), (0, 1, 0)];
+        for (header, tail, copied) in cases {
             let (mut tx, tail) = (SendBuffer::new(), vec![1; tail]);
+            tx.push(&vec![0; header]);
             let mut transmit = tx.transmit_with(&tail);
-            assert_eq!((transmit.len(), transmit.is_empty()), (tail.len(), tail.is_empty()));
+            let len = header + tail.len();
+            assert_eq!((transmit.len(), transmit.is_empty()), (len, len == 0));
             transmit.join_short();
-            assert_eq!(transmit.slices().map(<[u8]>::len), [copied, tail.len() - copied]);
-            transmit.consume(tail.len());
+            assert_eq!(transmit.slices().map(<[u8]>::len), [header + copied, tail.len() - copied]);
+            transmit.consume(len);
             assert!(transmit.is_empty());
         }
     }

@@ -62,6 +62,9 @@ impl Timer {
         seen: Traffic,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
+        if outgoing.deadline_stands(seen) && self.wakes(cx.waker()) {
+            return Poll::Pending;
+        }
         let epoch = epoch();
         loop {
             let clock = Instant::now();
@@ -91,6 +94,13 @@ impl Timer {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Whether the sleep has yet to wake who waits with `waker`.
+    #[inline(always)]
+    fn wakes(&self, waker: &Waker) -> bool {
+        self.armed.as_ref().is_some_and(|armed| armed.waker.will_wake(waker))
+            && self.sleep.as_ref().is_some_and(|sleep| !sleep.is_elapsed())
     }
 }
 

@@ -33,6 +33,13 @@ impl Outgoing {
         self.timing.poll(&self.config.timeouts, now, seen, closing)
     }
 
+    /// Whether the time that [`poll_timeout`](Self::poll_timeout) told last is still right, which takes
+    /// no clock to know.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn deadline_stands(&self, seen: Traffic) -> bool {
+        !self.is_closing() && self.timing.stands(seen)
+    }
+
     /// As [`Connection::handle_timeout`](crate::Connection::handle_timeout), from what the caller has
     /// counted.
     ///

@@ -86,7 +86,9 @@ impl Candidate {
                 "`recv_reply` and `feed`: replies leave with the next wait"
             }
             (Self::Sotong, Mode::Send) => "`recv_reply` and `send`",
-            (Self::Sotong, Mode::Broadcast) => "`Prepared`, `feed_prepared`",
+            (Self::Sotong, Mode::Broadcast) => {
+                "`Prepared`: `feed_prepared`, and `send_prepared` for the last at hand"
+            }
             (Self::Tungstenite, Mode::Echo) => {
                 "all messages at hand, then one flush; 16 KiB to read"
             }

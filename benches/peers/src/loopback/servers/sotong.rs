@@ -49,10 +49,12 @@ impl<S: Stream> Peer<S> for Sotong {
             tokio::select! {
                 biased;
                 message = listener.next() => {
-                    ws.feed_prepared(&message?).await?;
-                    while let Some(message) = listener.at_hand() {
+                    let mut message = message?;
+                    while let Some(next) = listener.at_hand() {
                         ws.feed_prepared(&message).await?;
+                        message = next;
                     }
+                    ws.send_prepared(&message).await?;
                 }
                 event = ws.recv() => match event? {
                     Some(Event::Text(text)) => speaker.tell(Prepared::new(text)),
