@@ -355,6 +355,16 @@ async fn a_task_that_begins_to_wait_without_budget_has_its_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_close_has_its_deadline_where_a_later_one_was_waited_for() {
+    let (mut ws, _far) = pair(&Config::default(), 512);
+    timeout(Duration::from_secs(1), ws.recv()).await.unwrap_err();
+    let start = Instant::now();
+    let closed = ws.close(None).await;
+    assert!(matches!(closed, Err(Error::TimedOut(TimedOut::Close))), "{closed:?}");
+    assert_eq!(start.elapsed().as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deadline_beyond_all_times_never_comes() {
     let mut config = Config::default();
     config.timeouts.keepalive = Some(Duration::MAX);
