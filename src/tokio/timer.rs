@@ -18,15 +18,15 @@ use crate::timing::Traffic;
 #[derive(Debug, Default)]
 pub(super) struct Timer {
     /// Set to some deadline of before: a later one is not worth to set it anew.
-    sleep: Option<Pin<Box<Sleep>>>,
-    /// As the sleep was left. A connection that waits again for the same task need not look at the
-    /// sleep, which lies elsewhere in memory.
-    armed: Option<Armed>,
+    alarm: Option<Box<Alarm>>,
 }
 
-/// A sleep that goes off at a time, and whom it wakes then.
+/// A sleep, and what is known of it: a connection that waits again for the same task need not look at
+/// the sleep itself, which has lines of the cache to its own.
 #[derive(Debug)]
-struct Armed {
+struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    /// When it goes off, and whom it wakes then.
     at: Duration,
     waker: Waker,
 }
@@ -46,11 +46,8 @@ pub(super) fn now() -> Duration {
 impl Timer {
     /// The bytes that it holds on the heap.
     pub(super) fn memory_behind(&self) -> usize {
-        self.sleep.as_ref().map_or(0, |_| size_of::<Sleep>())
+        self.alarm.as_ref().map_or(0, |_| size_of::<Alarm>() + size_of::<Sleep>())
     }
-
-    /// The steps in which tokio's timers go.
-    const GRANULE: Duration = Duration::from_millis(1);
 
     /// Ready when a deadline has passed and something was done because of it.
     ///
@@ -62,7 +59,8 @@ impl Timer {
         seen: Traffic,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
-        if outgoing.deadline_stands(seen) && self.wakes(cx.waker()) {
+        let waker = cx.waker();
+        if outgoing.deadline_stands(seen) && self.is_set(|alarm| alarm.has_yet_to_wake(waker)) {
             return Poll::Pending;
         }
         let epoch = epoch();
@@ -75,38 +73,54 @@ impl Timer {
             let Some((at, deadline)) = at_and_deadline else {
                 return Poll::Pending;
             };
-            if self.armed.as_ref().is_some_and(|armed| armed.is_enough(now, at, cx.waker())) {
+            if self.is_set(|alarm| alarm.is_enough(now, at, waker)) {
                 return Poll::Pending;
             }
-            let soonest = deadline.max(clock + Self::GRANULE);
-            let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(soonest)));
-            if sleep.is_elapsed() && sleep.deadline() >= deadline {
+            let soonest = deadline.max(clock + Alarm::GRANULE);
+            let alarm = self.alarm.get_or_insert_with(|| Box::new(Alarm::until(soonest)));
+            if alarm.sleep.is_elapsed() && alarm.sleep.deadline() >= deadline {
                 return Poll::Ready(outgoing.handle_timeout(now, seen).map_err(Into::into));
             }
-            if sleep.is_elapsed() || sleep.deadline() > soonest {
-                sleep.as_mut().reset(soonest);
+            if alarm.sleep.is_elapsed() || alarm.sleep.deadline() > soonest {
+                alarm.sleep.as_mut().reset(soonest);
             }
-            // A task that has used up its budget, as with a peer that never pauses, would be sent away
-            // before the sleep knows whom to wake.
-            if pin!(unconstrained(sleep.as_mut())).poll(cx).is_pending() {
-                let at = sleep.deadline().duration_since(epoch);
-                self.armed = Some(Armed { at, waker: cx.waker().clone() });
+            if alarm.poll(epoch, cx).is_pending() {
                 return Poll::Pending;
             }
         }
     }
 
-    /// Whether the sleep has yet to wake who waits with `waker`.
-    #[inline(always)]
-    fn wakes(&self, waker: &Waker) -> bool {
-        self.armed.as_ref().is_some_and(|armed| armed.waker.will_wake(waker))
-            && self.sleep.as_ref().is_some_and(|sleep| !sleep.is_elapsed())
+    fn is_set(&self, is: impl FnOnce(&Alarm) -> bool) -> bool {
+        self.alarm.as_ref().is_some_and(|alarm| is(alarm))
     }
 }
 
-impl Armed {
+impl Alarm {
+    /// The steps in which tokio's timers go.
+    const GRANULE: Duration = Duration::from_millis(1);
+
+    /// One that wakes nobody yet.
+    fn until(deadline: Instant) -> Self {
+        let sleep = Box::pin(sleep_until(deadline));
+        Self { sleep, at: Duration::ZERO, waker: Waker::noop().clone() }
+    }
+
+    fn poll(&mut self, epoch: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        // A task that has used up its budget, as with a peer that never pauses, would be sent away
+        // before the sleep knows whom to wake.
+        let polled = pin!(unconstrained(self.sleep.as_mut())).poll(cx);
+        if polled.is_pending() {
+            self.at = self.sleep.deadline().duration_since(epoch);
+            self.waker.clone_from(cx.waker());
+        }
+        polled
+    }
+
+    fn has_yet_to_wake(&self, waker: &Waker) -> bool {
+        self.waker.will_wake(waker) && !self.sleep.is_elapsed()
+    }
+
     /// Whether who waits with `waker` will be woken in time for `deadline`.
-    #[inline(always)]
     fn is_enough(&self, now: Duration, deadline: Duration, waker: &Waker) -> bool {
         now < self.at && self.at <= deadline && self.waker.will_wake(waker)
     }
