@@ -302,11 +302,13 @@ fn poll_linger<L: Link>(
     for _ in 0..READS {
         let goodbye = link.with_writer(cx, |writer, cx| writer.poll_say_goodbye(incoming, cx));
         let dropped = poll_drop_input(|buf| link.poll_read(cx, buf));
-        let is_said = goodbye.is_ready();
-        let is_over = matches!(goodbye, Poll::Ready(Transport::Close | Transport::Keep))
-            || matches!(dropped, Poll::Ready(Ok(0)) if is_said)
-                && link.with_writer(cx, |writer, cx| writer.poll_shut_down(cx)).is_ready()
-            || matches!(dropped, Poll::Ready(Err(_)));
+        let is_over = match goodbye {
+            Poll::Ready(Transport::Close | Transport::Keep) => true,
+            Poll::Ready(_) if matches!(dropped, Poll::Ready(Ok(0))) => {
+                link.with_writer(cx, |writer, cx| writer.poll_shut_down(cx)).is_ready()
+            }
+            _ => matches!(dropped, Poll::Ready(Err(_))),
+        };
         let timed = link.with_writer(cx, |writer, cx| {
             let seen = writer.traffic(None);
             timer.poll(&mut writer.outgoing, seen, cx)
