@@ -90,3 +90,25 @@ impl Outgoing {
         }
     }
 }
+
+#[cfg(all(test, feature = "tokio"))]
+mod tests {
+    use alloc::sync::Arc;
+
+    use super::super::Agreed;
+    use super::*;
+    use crate::buffer::SendBuffer;
+    use crate::config::Config;
+
+    #[test]
+    fn a_deadline_stands_until_a_close_has_another() {
+        let config = Arc::new(Config::default());
+        let mut outgoing = Outgoing::new(None, config, Agreed::default(), None);
+        let quiet = Traffic { received: Some(0), sent: 0, queued: false };
+        assert!(!outgoing.deadline_stands(quiet), "there was none");
+        outgoing.poll_timeout(Duration::ZERO, quiet);
+        assert!(outgoing.deadline_stands(quiet));
+        outgoing.close(None, &mut SendBuffer::new()).unwrap().queue();
+        assert!(!outgoing.deadline_stands(quiet));
+    }
+}
