@@ -34,6 +34,8 @@ cargo llvm-cov --version 2>/dev/null | grep -q " $cargo_llvm_cov$" ||
 
 out=${CARGO_TARGET_DIR:-target}/coverage
 rm -rf "$out" && mkdir -p "$out"
+# Programs that were built of older sources would be counted, too.
+rustup run nightly cargo llvm-cov clean --workspace
 targets=(--lib)
 for test in tests/*.rs tests/*/main.rs; do
   name=${test#tests/}
